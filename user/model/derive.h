@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What follows from a snapshot by a formula. Each formula and its source: docs/method.md.
+ * All functions are pure and total: where a figure is undefined (no requests, no CPU) they return NAN, which outputs
+ * show as "-" and null.
+ */
+#ifndef IOPROF_MODEL_DERIVE_H
+#define IOPROF_MODEL_DERIVE_H
+
+#include "model/snapshot.h"
+
+struct blocking {
+	double ratio;	  /* B = overlappable wait / CPU, sums over completed requests: model.md 1.2, "strict" */
+	double ratio_loose; /* the same with disk waits */
+	double fraction;  /* B / (1 + B), Subramaniam's blocking coefficient */
+	double lo, hi;	  /* 95 % interval of ratio, by the delta method for a ratio of sums; lo >= 0 */
+};
+
+/* Overlappable: network, sleep and child waits, and of the overlapped time what an operation was outstanding. */
+void derive_blocking(const struct service *service, struct blocking *ret_blocking);
+
+/* Share of the requests' service time accounted for: (all parts but unattributed - counted twice) / service time. */
+double derive_closure(const struct service *service);
+
+/* The same over all services of the snapshot. */
+double derive_snapshot_closure(const struct snapshot *s);
+
+/* Requests per second; requests in flight on average (Little: sum of latencies / duration). */
+double derive_rate_per_s(const struct snapshot *s, const struct service *service);
+double derive_in_flight(const struct snapshot *s, const struct service *service);
+
+/* Share of the workers' time that was not spent waiting for work, 0..1. */
+double derive_busy_fraction(const struct service *service);
+
+/* Which concurrency model the evidence proves. concurrency.c says by which rules. */
+enum concurrency derive_concurrency(const struct service *service);
+
+/* CPU seconds all probes took in the interval, NAN if the kernel keeps no statistics. */
+double derive_probe_cpu_s(const struct snapshot *s);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A snapshot: everything observed over one interval. Immutable once made, and additive: the snapshot of two intervals
+ * is the sum of theirs. Every output is a function of a const struct snapshot *.
+ *
+ * Units: nanoseconds unless the name says otherwise. Ownership: a snapshot owns everything it points to.
+ * What is measured lies here; what follows from it by a formula (means, ratios, closure) lies in derive.h.
+ */
+#ifndef IOPROF_MODEL_SNAPSHOT_H
+#define IOPROF_MODEL_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "model/hist.h"
+
+/* clang-format off */
+enum part {
+#define PART(id, name, label) id,
+#include "model/part.def"
+#undef PART
+	PART_COUNT
+};
+#define PART_WAIT_COUNT (PART_OTHER + 1) /* the first parts are the wait classes */
+
+enum loss {
+#define LOSS(id, name, label) id,
+#include "model/loss.def"
+#undef LOSS
+	LOSS_COUNT
+};
+
+enum concurrency {
+#define CONCURRENCY(id, name, label) id,
+#include "model/concurrency.def"
+#undef CONCURRENCY
+	CONCURRENCY_COUNT
+};
+/* clang-format on */
+
+/* The names in the .def files; a value out of range gives "?". */
+const char *part_name(enum part part);
+const char *part_label(enum part part);
+const char *loss_name(enum loss loss);
+const char *loss_label(enum loss loss);
+const char *concurrency_name(enum concurrency concurrency);
+const char *concurrency_label(enum concurrency concurrency);
+
+/*
+ * What is needed beside the sums for the interval of a ratio of sums, per request i with x = CPU and y = overlappable
+ * wait, both in seconds: sums of x^2, y^2 and x*y. Additive.
+ */
+struct ratio_moments {
+	double xx, yy, xy;
+};
+
+/* One remote end of the service's client-role connections. */
+struct peer {
+	char *address;	     /* "127.0.0.1:5432", "[::1]:6379", "unix:/run/x.sock", "other peers"; may hold any bytes */
+	uint64_t operations; /* request/response turns, within requests */
+	uint64_t operations_outside; /* turns outside any request (background work) */
+	struct dist wait;    /* one entry per operation within requests: time waited for it, 0 if it never blocked */
+};
+
+/* What the kernel saw of how the service runs its requests; concurrency.h draws the conclusion. */
+struct evidence {
+	uint64_t opened_by_loop;   /* requests first read by a thread proven to be an event loop */
+	uint64_t opened_by_worker; /* requests first read by any other thread */
+	uint64_t handed_off;	   /* requests on which a second thread was seen working */
+	uint64_t pool_ns;	   /* CPU and waits, within requests, of threads that were handed them */
+	uint64_t own_ns;	   /* CPU and waits, within requests, of threads that read them */
+	uint32_t processes_serving, threads_serving; /* that read at least one request since attach */
+	uint32_t loops;		   /* threads proven to be event loops */
+	bool listens;		   /* holds a listening socket */
+};
+
+/* The threads that can take a request: workers. */
+struct workers {
+	uint32_t count;	    /* at the end of the interval */
+	uint32_t processes; /* that these belong to */
+	uint64_t busy_ns;   /* thread time not spent waiting for work */
+	uint64_t wall_ns;   /* thread time in all: sum over the workers of the time each was observed */
+};
+
+struct requests {
+	uint64_t completed;	  /* response handed to the kernel within the interval */
+	uint64_t arrival_unknown; /* of these: arrived before attach; not in latency and queue_wait */
+	uint64_t at_attach;	  /* responses to requests that were already being worked on at attach; not in completed */
+	uint64_t aborted;	  /* given up: the connection or the worker ended before a response */
+	uint64_t operations;	  /* turns with peers, within completed requests */
+	uint64_t waits;		  /* how often a completed request blocked */
+	uint64_t parallel_ns;	  /* time of completed requests counted more than once: threads worked on one side by side */
+};
+
+struct service {
+	char *name; /* of the first process; any bytes */
+	pid_t *pids;
+	size_t n_pids; /* processes alive at the end of the interval, the observed one first */
+	struct requests requests;
+	struct dist latency;	  /* arrival to end, of requests whose arrival is known */
+	struct dist queue_wait;	  /* arrival to start, of the same */
+	struct dist service_time; /* start to end, of all completed requests */
+	struct dist parts[PART_COUNT]; /* one entry per completed request each: how much of it was this */
+	uint64_t overlapped_io_ns; /* of the overlapped time: how much an operation with a peer was outstanding */
+	struct ratio_moments moments;
+	uint64_t cpu_ns;	   /* CPU of all threads, inside requests or not, by the scheduler's own account */
+	uint64_t cpu_observed_ns; /* the same as seen by the probes; the two must agree within 1 % */
+	struct workers workers;
+	struct evidence evidence;
+	struct peer *peers;
+	size_t n_peers; /* by time waited, longest first */
+	char **notes;	/* what could not be told apart for this service and why; one sentence each */
+	size_t n_notes;
+};
+
+/* One BPF program's cost over the interval, by the kernel's own statistics. */
+struct program_cost {
+	const char *name; /* static */
+	uint64_t runs, run_ns;
+};
+
+struct snapshot {
+	int64_t start_unix_ns; /* wall clock at the start of the interval */
+	uint64_t duration_ns;  /* by the monotonic clock */
+	uint64_t losses[LOSS_COUNT];
+	bool cost_known; /* the kernel's statistics could be had */
+	struct program_cost *programs;
+	size_t n_programs;
+	char **notes; /* what this kernel cannot show; one sentence each */
+	size_t n_notes;
+	struct service *services;
+	size_t n_services;
+};
+
+/* An empty snapshot with n services, all zero. NULL when out of memory. */
+struct snapshot *snapshot_new(size_t n_services);
+
+/* Takes NULL and half-built snapshots. */
+void snapshot_free(struct snapshot *s);
+
+/* For owning locals: __attribute__((cleanup(snapshot_freep))). */
+void snapshot_freep(struct snapshot **s);
+
+/*
+ * Appends a peer, or a copied note, to a service or the snapshot. The peer's address is copied and the rest is zero.
+ * Returns the new peer, or 0, or NULL / -ENOMEM with nothing changed.
+ */
+struct peer *service_add_peer(struct service *service, const char *address);
+int service_add_note(struct service *service, const char *note);
+int snapshot_add_note(struct snapshot *s, const char *note);
+
+/*
+ * Adds src to dst: the interval from dst's start to src's end, services matched by position, peers by address. Counts,
+ * sums and histograms add; maxima take the larger; what describes the end of the interval (names, pids, worker counts)
+ * is src's. Returns 0, -EINVAL if the services differ in number, -ENOMEM; on error dst is unchanged.
+ */
+int snapshot_merge(struct snapshot *dst, const struct snapshot *src);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The probe: loads the BPF programs into the kernel, follows the given services and hands out snapshots.
+ * The only door to libbpf. Prints nothing: what goes wrong comes back as a struct probe_error for the caller to show.
+ */
+#ifndef IOPROF_PROBE_PROBE_H
+#define IOPROF_PROBE_PROBE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "model/snapshot.h"
+
+struct probe;
+
+/* Why a probe could not be opened, in words for a person: what happened, and what to do about it. */
+struct probe_error {
+	int exit_status; /* of style.md section 7: 1 failed, 3 not permitted, 4 the kernel lacks a feature */
+	char cause[256];
+	char fix[256];
+};
+
+/* How the socket messages are seen; PROBE_SOCKET_AUTO tries them in this order. */
+enum probe_socket_set {
+	PROBE_SOCKET_AUTO,
+	PROBE_SOCKET_TRACEPOINT, /* set A: tp_btf/sock_{send,recv}_length, sk_data_ready */
+	PROBE_SOCKET_FEXIT,	 /* set B: fexit of the protocols' sendmsg and recvmsg */
+	PROBE_SOCKET_SYSCALL,	 /* set C: tp_btf/sys_exit */
+};
+
+struct probe_opts {
+	const pid_t *pids; /* one service each, with all its descendants */
+	size_t n_pids;
+	unsigned int max_peers;	    /* rows of the peer table; 0: default */
+	unsigned int max_processes; /* rows of the process table; 0: default */
+	enum probe_socket_set socket_set;
+	bool no_task_storage; /* follow threads in a hash map even where task storage exists */
+};
+
+/* Loads, attaches and starts observing. Returns 0 and a probe, or -errno and the reason in ret_error. */
+int probe_open(const struct probe_opts *opts, struct probe **ret_probe, struct probe_error *ret_error);
+
+/*
+ * What happened since the last call (or since probe_open). The interval starts where the last one ended.
+ * Returns 0 and a snapshot the caller owns, or -errno.
+ */
+int probe_read(struct probe *probe, struct snapshot **ret_snapshot);
+
+/* True once every process of every service has ended. */
+bool probe_ended(const struct probe *probe);
+
+/* Detaches and frees; nothing is left in the kernel. Takes NULL. */
+void probe_close(struct probe *probe);
+void probe_closep(struct probe **probe);
+
+/*
+ * What this kernel and this user allow, found by trying. Calls report once per line, in order; needed says whether
+ * -p depends on it. fix is NULL when ok. Returns 0 if -p would work, else the exit status it would fail with.
+ */
+typedef void (*probe_check_fn)(void *ctx, bool ok, bool needed, const char *what, const char *found, const char *fix);
+int probe_check(probe_check_fn report, void *ctx);
+
+#endif
