@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What every end-to-end test needs: root, the ioprof binary, and a clean end."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import ioprof_run  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "vm: also runs under other kernels (tests/vm)")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ready_machine():
+    """These tests observe the kernel: without root or a binary they fail, they do not pass by skipping."""
+    if os.geteuid() != 0:
+        pytest.exit("the end-to-end tests need root", 1)
+    if not os.access(ioprof_run.binary(), os.X_OK):
+        pytest.exit(f"no ioprof at {ioprof_run.binary()}: build it, or set IOPROF", 1)
