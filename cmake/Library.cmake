@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# ioprof_library(<name> SOURCES <file>... [LINK <target>...])
+#
+# The static library ioprof_<name>, one per folder of user/. LINK names the layers below that its headers or sources
+# include, and nothing else: a forbidden dependency then shows as a missing header or symbol in the unit tests, which
+# link only their layer.
+function(ioprof_library name)
+	cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;LINK")
+	if(NOT ARG_SOURCES)
+		add_library(ioprof_${name} INTERFACE)
+		target_link_libraries(ioprof_${name} INTERFACE ioprof_flags ${ARG_LINK})
+		return()
+	endif()
+	add_library(ioprof_${name} STATIC ${ARG_SOURCES})
+	target_link_libraries(ioprof_${name} PUBLIC ioprof_flags ${ARG_LINK})
+endfunction()
