@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The index of a duration in a log-linear histogram. Compiled into the BPF programs, which count, and into
- * user space, which reads: one definition, so that the two cannot disagree.
+ * The index of a duration in a log-linear histogram. Compiled into the BPF programs, which count,
+ * and into user space, which reads: one definition, so that the two cannot disagree.
  *
- * Durations below 16 ns have a bucket each. Above, every power of two is cut into 16 equal buckets, so a
- * bucket is never wider than 1/16 of its lower bound and its middle is at most 3.2 % from any value in it.
- * The last bucket also takes everything beyond its range (2^40 ns, about 18 minutes).
+ * Durations below 16 ns have a bucket each. Above, every power of two is cut into 16 equal buckets,
+ * so a bucket is never wider than 1/16 of its lower bound and its middle is at most 3.2 % from any
+ * value in it. The last bucket also takes everything beyond its range (2^40 ns, about 18 minutes).
  */
 #ifndef IOPROF_BUCKET_H
 #define IOPROF_BUCKET_H
@@ -57,7 +57,7 @@ static inline __attribute__((always_inline)) unsigned int bucket_index(unsigned 
 	       (unsigned int)((ns >> (top - IOP_BUCKET_BITS)) & (IOP_BUCKET_SUB - 1));
 }
 
-/* The smallest duration that falls into bucket i, in nanoseconds; for i == IOP_BUCKET_COUNT the end of the range. */
+/* The smallest duration in bucket i, in ns; for i == IOP_BUCKET_COUNT the end of the range. */
 static inline __attribute__((always_inline)) unsigned long long bucket_floor(unsigned int i)
 {
 	unsigned int top;
@@ -65,7 +65,8 @@ static inline __attribute__((always_inline)) unsigned long long bucket_floor(uns
 	if (i < IOP_BUCKET_SUB)
 		return i;
 	top = i / IOP_BUCKET_SUB + IOP_BUCKET_BITS - 1;
-	return (1ull << top) + ((unsigned long long)(i % IOP_BUCKET_SUB) << (top - IOP_BUCKET_BITS));
+	return (1ull << top) +
+	       ((unsigned long long)(i % IOP_BUCKET_SUB) << (top - IOP_BUCKET_BITS));
 }
 
 #endif

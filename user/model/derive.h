@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What follows from a snapshot by a formula. Each formula and its source: docs/method.md.
- * All functions are pure and total: where a figure is undefined (no requests, no CPU) they return NAN, which outputs
- * show as "-" and null.
+ * All functions are pure and total: where a figure is undefined (no requests, no CPU) they return
+ * NAN, which outputs show as "-" and null.
  */
 #ifndef IOPROF_MODEL_DERIVE_H
 #define IOPROF_MODEL_DERIVE_H
@@ -10,16 +10,24 @@
 #include "model/snapshot.h"
 
 struct blocking {
-	double ratio;	  /* B = overlappable wait / CPU, sums over completed requests: model.md 1.2, "strict" */
+	/* B = overlappable wait / CPU, sums over completed requests: model.md 1.2, "strict" */
+	double ratio;
 	double ratio_loose; /* the same with disk waits */
-	double fraction;  /* B / (1 + B), Subramaniam's blocking coefficient */
-	double lo, hi;	  /* 95 % interval of ratio, by the delta method for a ratio of sums; lo >= 0 */
+	double fraction;    /* B / (1 + B), Subramaniam's blocking coefficient */
+	/* 95 % interval of ratio, by the delta method for a ratio of sums; lo >= 0 */
+	double lo, hi;
 };
 
-/* Overlappable: network, sleep and child waits, and of the overlapped time what an operation was outstanding. */
+/*
+ * Overlappable: network, sleep and child waits, and of the overlapped time what an operation was
+ * outstanding.
+ */
 void derive_blocking(const struct service *service, struct blocking *ret_blocking);
 
-/* Share of the requests' service time accounted for: (all parts but unattributed - counted twice) / service time. */
+/*
+ * Share of the requests' service time accounted for: (all parts but unattributed - counted twice) /
+ * service time.
+ */
 double derive_closure(const struct service *service);
 
 /* The same over all services of the snapshot. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Distributions of durations: a log-linear histogram (bpf/bucket.h) with the exact count, sum and maximum beside it.
- * Additive: the distribution of two intervals is the sum of theirs.
+ * Distributions of durations: a log-linear histogram (bpf/bucket.h) with the exact count, sum and
+ * maximum beside it. Additive: the distribution of two intervals is the sum of theirs.
  */
 #ifndef IOPROF_MODEL_HIST_H
 #define IOPROF_MODEL_HIST_H
@@ -27,8 +27,9 @@ void dist_merge(struct dist *dst, const struct dist *src);
 double dist_mean_s(const struct dist *d);
 
 /*
- * The q-quantile, 0 <= q <= 1, in seconds: the value below which a share q of the durations lies, interpolated
- * linearly within its bucket and never above the maximum. 0 when empty. Error: at most the width of a bucket, 1/16.
+ * The q-quantile, 0 <= q <= 1, in seconds: the value below which a share q of the durations lies,
+ * interpolated linearly within its bucket and never above the maximum. 0 when empty. Error: at most
+ * the width of a bucket, 1/16.
  */
 double dist_quantile_s(const struct dist *d, double q);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A snapshot: everything observed over one interval. Immutable once made, and additive: the snapshot of two intervals
- * is the sum of theirs. Every output is a function of a const struct snapshot *.
+ * A snapshot: everything observed over one interval. Immutable once made, and additive: the
+ * snapshot of two intervals is the sum of theirs. Every output is a function of a const struct
+ * snapshot *.
  *
- * Units: nanoseconds unless the name says otherwise. Ownership: a snapshot owns everything it points to.
- * What is measured lies here; what follows from it by a formula (means, ratios, closure) lies in derive.h.
+ * Units: nanoseconds unless the name says otherwise. Ownership: a snapshot owns everything it
+ * points to. What is measured lies here; what follows from it by a formula (means, ratios, closure)
+ * lies in derive.h.
  */
 #ifndef IOPROF_MODEL_SNAPSHOT_H
 #define IOPROF_MODEL_SNAPSHOT_H
@@ -49,8 +51,8 @@ const char *concurrency_name(enum concurrency concurrency);
 const char *concurrency_label(enum concurrency concurrency);
 
 /*
- * What is needed beside the sums for the interval of a ratio of sums, per request i with x = CPU and y = overlappable
- * wait, both in seconds: sums of x^2, y^2 and x*y. Additive.
+ * What is needed beside the sums for the interval of a ratio of sums, per request i with x = CPU
+ * and y = overlappable wait, both in seconds: sums of x^2, y^2 and x*y. Additive.
  */
 struct ratio_moments {
 	double xx, yy, xy;
@@ -58,10 +60,12 @@ struct ratio_moments {
 
 /* One remote end of the service's client-role connections. */
 struct peer {
-	char *address;	     /* "127.0.0.1:5432", "[::1]:6379", "unix:/run/x.sock", "other peers"; may hold any bytes */
-	uint64_t operations; /* request/response turns, within requests */
+	/* "127.0.0.1:5432", "[::1]:6379", "unix:/run/x.sock", "other peers"; may hold any bytes */
+	char *address;
+	uint64_t operations;	     /* request/response turns, within requests */
 	uint64_t operations_outside; /* turns outside any request (background work) */
-	struct dist wait;    /* one entry per operation within requests: time waited for it, 0 if it never blocked */
+	/* one entry per operation within requests: time waited for it, 0 if it never blocked */
+	struct dist wait;
 };
 
 /* What the kernel saw of how the service runs its requests; concurrency.h draws the conclusion. */
@@ -69,11 +73,12 @@ struct evidence {
 	uint64_t opened_by_loop;   /* requests first read by a thread proven to be an event loop */
 	uint64_t opened_by_worker; /* requests first read by any other thread */
 	uint64_t handed_off;	   /* requests on which a second thread was seen working */
-	uint64_t pool_ns;	   /* CPU and waits, within requests, of threads that were handed them */
-	uint64_t own_ns;	   /* CPU and waits, within requests, of threads that read them */
-	uint32_t processes_serving, threads_serving; /* that read at least one request since attach */
-	uint32_t loops;		   /* threads proven to be event loops */
-	bool listens;		   /* holds a listening socket */
+	uint64_t pool_ns; /* CPU and waits, within requests, of threads that were handed them */
+	uint64_t own_ns;  /* CPU and waits, within requests, of threads that read them */
+	/* that read at least one request since attach */
+	uint32_t processes_serving, threads_serving;
+	uint32_t loops; /* threads proven to be event loops */
+	bool listens;	/* holds a listening socket */
 };
 
 /* The threads that can take a request: workers. */
@@ -81,17 +86,19 @@ struct workers {
 	uint32_t count;	    /* at the end of the interval */
 	uint32_t processes; /* that these belong to */
 	uint64_t busy_ns;   /* thread time not spent waiting for work */
-	uint64_t wall_ns;   /* thread time in all: sum over the workers of the time each was observed */
+	uint64_t wall_ns;   /* the same in all: over the workers, the time each was observed */
 };
 
 struct requests {
 	uint64_t completed;	  /* response handed to the kernel within the interval */
-	uint64_t arrival_unknown; /* of these: arrived before attach; not in latency and queue_wait */
-	uint64_t at_attach;	  /* responses to requests that were already being worked on at attach; not in completed */
-	uint64_t aborted;	  /* given up: the connection or the worker ended before a response */
-	uint64_t operations;	  /* turns with peers, within completed requests */
-	uint64_t waits;		  /* how often a completed request blocked */
-	uint64_t parallel_ns;	  /* time of completed requests counted more than once: threads worked on one side by side */
+	uint64_t arrival_unknown; /* of these, arrived before attach; not in latency, queue_wait */
+	/* responses to requests that were already being worked on at attach; not in completed */
+	uint64_t at_attach;
+	uint64_t aborted;    /* given up: the connection or the worker ended before a response */
+	uint64_t operations; /* turns with peers, within completed requests */
+	uint64_t waits;	     /* how often a completed request blocked */
+	/* time of completed requests counted more than once: threads worked on one side by side */
+	uint64_t parallel_ns;
 };
 
 struct service {
@@ -102,16 +109,20 @@ struct service {
 	struct dist latency;	  /* arrival to end, of requests whose arrival is known */
 	struct dist queue_wait;	  /* arrival to start, of the same */
 	struct dist service_time; /* start to end, of all completed requests */
-	struct dist parts[PART_COUNT]; /* one entry per completed request each: how much of it was this */
-	uint64_t overlapped_io_ns; /* of the overlapped time: how much an operation with a peer was outstanding */
+	/* one entry per completed request each: how much of it was this */
+	struct dist parts[PART_COUNT];
+	/* of the overlapped time: how much an operation with a peer was outstanding */
+	uint64_t overlapped_io_ns;
 	struct ratio_moments moments;
-	uint64_t cpu_ns;	   /* CPU of all threads, inside requests or not, by the scheduler's own account */
-	uint64_t cpu_observed_ns; /* the same as seen by the probes; the two must agree within 1 % */
+	/* CPU of all threads, inside requests or not, by the scheduler's own account */
+	uint64_t cpu_ns;
+	/* the same as seen by the probes; the two must agree within 1 % */
+	uint64_t cpu_observed_ns;
 	struct workers workers;
 	struct evidence evidence;
 	struct peer *peers;
 	size_t n_peers; /* by time waited, longest first */
-	char **notes;	/* what could not be told apart for this service and why; one sentence each */
+	char **notes; /* what could not be told apart for this service and why; one sentence each */
 	size_t n_notes;
 };
 
@@ -144,17 +155,18 @@ void snapshot_free(struct snapshot *s);
 void snapshot_freep(struct snapshot **s);
 
 /*
- * Appends a peer, or a copied note, to a service or the snapshot. The peer's address is copied and the rest is zero.
- * Returns the new peer, or 0, or NULL / -ENOMEM with nothing changed.
+ * Appends a peer, or a copied note, to a service or the snapshot. The peer's address is copied and
+ * the rest is zero. Returns the new peer, or 0, or NULL / -ENOMEM with nothing changed.
  */
 struct peer *service_add_peer(struct service *service, const char *address);
 int service_add_note(struct service *service, const char *note);
 int snapshot_add_note(struct snapshot *s, const char *note);
 
 /*
- * Adds src to dst: the interval from dst's start to src's end, services matched by position, peers by address. Counts,
- * sums and histograms add; maxima take the larger; what describes the end of the interval (names, pids, worker counts)
- * is src's. Returns 0, -EINVAL if the services differ in number, -ENOMEM; on error dst is unchanged.
+ * Adds src to dst: the interval from dst's start to src's end, services matched by position, peers
+ * by address. Counts, sums and histograms add; maxima take the larger; what describes the end of
+ * the interval (names, pids, worker counts) is src's. Returns 0, -EINVAL if the services differ in
+ * number, -ENOMEM; on error dst is unchanged.
  */
 int snapshot_merge(struct snapshot *dst, const struct snapshot *src);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The probe: loads the BPF programs into the kernel, follows the given services and hands out snapshots.
- * The only door to libbpf. Prints nothing: what goes wrong comes back as a struct probe_error for the caller to show.
+ * The probe: loads the BPF programs into the kernel, follows the given services and hands out
+ * snapshots. The only door to libbpf. Prints nothing: what goes wrong comes back as a struct
+ * probe_error for the caller to show.
  */
 #ifndef IOPROF_PROBE_PROBE_H
 #define IOPROF_PROBE_PROBE_H
@@ -14,9 +15,9 @@
 
 struct probe;
 
-/* Why a probe could not be opened, in words for a person: what happened, and what to do about it. */
+/* Why a probe could not be opened, in words for a person: what happened, what to do about it. */
 struct probe_error {
-	int exit_status; /* of style.md section 7: 1 failed, 3 not permitted, 4 the kernel lacks a feature */
+	int exit_status; /* 1 failed, 3 not permitted, 4 the kernel lacks a feature */
 	char cause[256];
 	char fix[256];
 };
@@ -38,12 +39,13 @@ struct probe_opts {
 	bool no_task_storage; /* follow threads in a hash map even where task storage exists */
 };
 
-/* Loads, attaches and starts observing. Returns 0 and a probe, or -errno and the reason in ret_error. */
-int probe_open(const struct probe_opts *opts, struct probe **ret_probe, struct probe_error *ret_error);
+/* Loads, attaches, starts observing. Returns 0 and a probe, or -errno and why in ret_error. */
+int probe_open(const struct probe_opts *opts, struct probe **ret_probe,
+	       struct probe_error *ret_error);
 
 /*
- * What happened since the last call (or since probe_open). The interval starts where the last one ended.
- * Returns 0 and a snapshot the caller owns, or -errno.
+ * What happened since the last call (or since probe_open). The interval starts where the last one
+ * ended. Returns 0 and a snapshot the caller owns, or -errno.
  */
 int probe_read(struct probe *probe, struct snapshot **ret_snapshot);
 
@@ -55,10 +57,12 @@ void probe_close(struct probe *probe);
 void probe_closep(struct probe **probe);
 
 /*
- * What this kernel and this user allow, found by trying. Calls report once per line, in order; needed says whether
- * -p depends on it. fix is NULL when ok. Returns 0 if -p would work, else the exit status it would fail with.
+ * What this kernel and this user allow, found by trying. Calls report once per line, in order;
+ * needed says whether -p depends on it. fix is NULL when ok. Returns 0 if -p would work, else the
+ * exit status it would fail with.
  */
-typedef void (*probe_check_fn)(void *ctx, bool ok, bool needed, const char *what, const char *found, const char *fix);
+typedef void (*probe_check_fn)(void *ctx, bool ok, bool needed, const char *what, const char *found,
+			       const char *fix);
 int probe_check(probe_check_fn report, void *ctx);
 
 #endif

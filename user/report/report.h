@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The reports: a snapshot as text for a person, or as one JSON document for a machine. Both only read the snapshot and
- * write to out; neither flushes nor closes it.
+ * The reports: a snapshot as text for a person, or as one JSON document for a machine. Both only
+ * read the snapshot and write to out; neither flushes nor closes it.
  */
 #ifndef IOPROF_REPORT_REPORT_H
 #define IOPROF_REPORT_REPORT_H
@@ -12,9 +12,11 @@
 #include "model/snapshot.h"
 
 struct report_opts {
-	unsigned int columns; /* width of the terminal; 0: 80. Lines keep to it between 60 and 120 */
-	bool utf8;	      /* the terminal shows UTF-8; otherwise plain ASCII */
-	bool color;	      /* the terminal shows colours: ANSI sequences, never the only carrier of a meaning */
+	/* width of the terminal; 0: 80. Lines keep to it between 60 and 120 */
+	unsigned int columns;
+	bool utf8; /* the terminal shows UTF-8; otherwise plain ASCII */
+	/* the terminal shows colours: ANSI sequences, never the only carrier of a meaning */
+	bool color;
 };
 
 /*
@@ -24,8 +26,8 @@ struct report_opts {
 int report_text(FILE *out, const struct snapshot *s, const struct report_opts *opts);
 
 /*
- * Writes the document of docs/json.md: one line. It holds everything the snapshot holds; what is undefined is null.
- * Returns as report_text does.
+ * Writes the document of docs/json.md: one line. It holds everything the snapshot holds; what is
+ * undefined is null. Returns as report_text does.
  */
 int report_json(FILE *out, const struct snapshot *s);
 
