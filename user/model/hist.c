@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "model/hist.h"
+
+#define NS_PER_S 1e9
+
+/* Sums stop at the top of their range instead of starting again at zero: too low by little beats
+ * absurd. */
+static uint64_t add_saturating(uint64_t a, uint64_t b)
+{
+	uint64_t sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+}
+
+void dist_add(struct dist *d, uint64_t ns)
+{
+	d->count++;
+	d->sum_ns = add_saturating(d->sum_ns, ns);
+	if (ns > d->max_ns)
+		d->max_ns = ns;
+	d->buckets[bucket_index(ns)]++;
+}
+
+void dist_merge(struct dist *dst, const struct dist *src)
+{
+	dst->count = add_saturating(dst->count, src->count);
+	dst->sum_ns = add_saturating(dst->sum_ns, src->sum_ns);
+	if (src->max_ns > dst->max_ns)
+		dst->max_ns = src->max_ns;
+	for (unsigned int i = 0; i < IOP_BUCKET_COUNT; i++)
+		dst->buckets[i] = add_saturating(dst->buckets[i], src->buckets[i]);
+}
+
+double dist_mean_s(const struct dist *d)
+{
+	return d->count ? (double)d->sum_ns / (double)d->count / NS_PER_S : 0;
+}
+
+/* Where bucket i ends: nothing lies above the maximum, and the last bucket has no other end. */
+static double bucket_end(const struct dist *d, unsigned int i)
+{
+	if (i == IOP_BUCKET_COUNT - 1 || d->max_ns < bucket_floor(i + 1))
+		return (double)d->max_ns;
+	return (double)bucket_floor(i + 1);
+}
+
+double dist_quantile_s(const struct dist *d, double q)
+{
+	double rank = q * (double)d->count;
+	double below = 0;
+
+	for (unsigned int i = 0; i < IOP_BUCKET_COUNT; i++) {
+		double n = (double)d->buckets[i];
+
+		if (n > 0 && below + n >= rank) {
+			double floor = (double)bucket_floor(i), end = bucket_end(d, i);
+
+			/* A maximum read a moment before its bucket may lie below it. */
+			if (end < floor)
+				return end / NS_PER_S;
+			return (floor + (end - floor) * (rank - below) / n) / NS_PER_S;
+		}
+		below += n;
+	}
+	return (double)d->max_ns / NS_PER_S;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The names and labels of the model's enums, from the .def files. */
+#include "model/snapshot.h"
+
+struct words {
+	const char *name, *label;
+};
+
+/* clang-format off */
+static const struct words parts[PART_COUNT] = {
+#define PART(id, name, label) [id] = { name, label },
+#include "model/part.def"
+#undef PART
+};
+
+static const struct words losses[LOSS_COUNT] = {
+#define LOSS(id, name, label) [id] = { name, label },
+#include "model/loss.def"
+#undef LOSS
+};
+
+static const struct words models[CONCURRENCY_COUNT] = {
+#define CONCURRENCY(id, name, label) [id] = { name, label },
+#include "model/concurrency.def"
+#undef CONCURRENCY
+};
+/* clang-format on */
+
+static const struct words unknown = {"?", "?"};
+
+/* The cast makes a negative value too large as well. */
+static const struct words *words_of(const struct words *table, unsigned int count, unsigned int i)
+{
+	return i < count ? &table[i] : &unknown;
+}
+
+const char *part_name(enum part part)
+{
+	return words_of(parts, PART_COUNT, (unsigned int)part)->name;
+}
+
+const char *part_label(enum part part)
+{
+	return words_of(parts, PART_COUNT, (unsigned int)part)->label;
+}
+
+const char *loss_name(enum loss loss)
+{
+	return words_of(losses, LOSS_COUNT, (unsigned int)loss)->name;
+}
+
+const char *loss_label(enum loss loss)
+{
+	return words_of(losses, LOSS_COUNT, (unsigned int)loss)->label;
+}
+
+const char *concurrency_name(enum concurrency concurrency)
+{
+	return words_of(models, CONCURRENCY_COUNT, (unsigned int)concurrency)->name;
+}
+
+const char *concurrency_label(enum concurrency concurrency)
+{
+	return words_of(models, CONCURRENCY_COUNT, (unsigned int)concurrency)->label;
+}
