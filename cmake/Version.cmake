@@ -5,6 +5,7 @@
 # The header is brought up to date by every build and rewritten only when the version changed.
 
 if(CMAKE_SCRIPT_MODE_FILE)
+	cmake_minimum_required(VERSION 3.25)
 	execute_process(COMMAND git describe --tags --match "v[0-9]*" --dirty
 		WORKING_DIRECTORY ${SOURCE_DIR} OUTPUT_VARIABLE version ERROR_QUIET OUTPUT_STRIP_TRAILING_WHITESPACE)
 	string(REGEX REPLACE "^v" "" version "${version}")
