@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Ownership by scope: a local that owns something wears one of these and is released on every way out of its block.
- * Give it away with TAKE(), which leaves the local empty.
+ * Ownership by scope: a local that owns something wears one of these and is released on every way
+ *out of its block. Give it away with TAKE(), which leaves the local empty.
  *
  *	_cleanup_free_ char *name = NULL;
  *	...
@@ -16,11 +16,11 @@
 #include <unistd.h>
 
 /* The value of an owning pointer, which is NULL afterwards. */
-#define TAKE(pointer)                               \
-	__extension__({                             \
+#define TAKE(pointer)                                   \
+	__extension__({                                 \
 		__typeof__(pointer) taken_ = (pointer); \
-		(pointer) = NULL;                   \
-		taken_;                             \
+		(pointer) = NULL;                       \
+		taken_;                                 \
 	})
 
 static inline void cleanup_free(void *pointer)

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What this process may do and what this kernel lets anyone do. */
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "target/procfs.h"
+#include "target/target.h"
+
+/* Kernel headers older than 5.8 do not name these. */
+#ifndef CAP_PERFMON
+#define CAP_PERFMON 38
+#endif
+#ifndef CAP_BPF
+#define CAP_BPF 39
+#endif
+
+#define BIT(n) (1ull << (n))
+
+struct capability {
+	uint64_t given_by; /* any of these bits */
+	const char *name;
+};
+
+static const struct capability needed[] = {
+	/* CAP_SYS_ADMIN included these two before 5.8 and still does. */
+	{BIT(CAP_BPF) | BIT(CAP_SYS_ADMIN), "CAP_BPF"},
+	{BIT(CAP_PERFMON) | BIT(CAP_SYS_ADMIN), "CAP_PERFMON"},
+	/* To see the open files of other users' processes. */
+	{BIT(CAP_SYS_PTRACE), "CAP_SYS_PTRACE"},
+};
+
+static int read_effective(uint64_t *ret_mask)
+{
+	_cleanup_free_ char *status = NULL;
+	const char *field;
+	size_t length;
+	int r;
+
+	r = procfs_read("/proc/self/status", &status, &length);
+	if (r < 0)
+		return r;
+	field = procfs_field(status, "CapEff");
+	if (!field)
+		return -EIO;
+	*ret_mask = strtoull(field, NULL, 16);
+	return 0;
+}
+
+int target_missing_capabilities(char **ret_names)
+{
+	char names[64] = "";
+	uint64_t effective;
+	char *copy;
+	int r;
+
+	r = read_effective(&effective);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+		if (effective & needed[i].given_by)
+			continue;
+		if (*names)
+			strcat(names, ", ");
+		strcat(names, needed[i].name);
+	}
+	copy = strdup(names);
+	if (!copy)
+		return -ENOMEM;
+	*ret_names = copy;
+	return 0;
+}
+
+bool target_locked_down(void)
+{
+	_cleanup_free_ char *modes = NULL;
+	size_t length;
+
+	/* Without the security module, or its file system mounted, nothing tells; then trying does.
+	 */
+	if (procfs_read("/sys/kernel/security/lockdown", &modes, &length) < 0)
+		return false;
+	return strstr(modes, "[confidentiality]");
+}
+
+int64_t target_kernel_btf_bytes(void)
+{
+	struct stat file;
+
+	if (stat("/sys/kernel/btf/vmlinux", &file) < 0)
+		return -errno;
+	return file.st_size;
+}

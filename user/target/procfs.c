@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "target/procfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+#define FILE_MAX_BYTES 65536
+
+int procfs_read(const char *path, char **ret_bytes, size_t *ret_length)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	_cleanup_free_ char *bytes = NULL;
+	size_t length = 0;
+
+	if (fd < 0)
+		return -errno;
+	bytes = malloc(FILE_MAX_BYTES + 1);
+	if (!bytes)
+		return -ENOMEM;
+	while (length < FILE_MAX_BYTES) {
+		ssize_t n = read(fd, bytes + length, FILE_MAX_BYTES - length);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		length += (size_t)n;
+	}
+	bytes[length] = '\0';
+	*ret_bytes = TAKE(bytes);
+	*ret_length = length;
+	return 0;
+}
+
+int procfs_read_of(pid_t pid, const char *name, char **ret_bytes, size_t *ret_length)
+{
+	char path[64];
+	int r;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	r = procfs_read(path, ret_bytes, ret_length);
+	return r == -ENOENT ? -ESRCH : r;
+}
+
+int procfs_read_stat(pid_t pid, struct procfs_stat *ret_stat)
+{
+	_cleanup_free_ char *text = NULL;
+	struct procfs_stat stat = {0};
+	const char *after_name;
+	int parent;
+	size_t length;
+	int r;
+
+	r = procfs_read_of(pid, "stat", &text, &length);
+	if (r < 0)
+		return r;
+	/* "PID (name) state ppid pgrp session tty tpgid flags": the name may hold anything,
+	 * parentheses too. */
+	after_name = strrchr(text, ')');
+	if (!after_name || sscanf(after_name + 1, " %c %d %*d %*d %*d %*d %lu", &stat.state,
+				  &parent, &stat.flags) != 3)
+		return -EIO;
+	stat.parent = parent;
+	*ret_stat = stat;
+	return 0;
+}
+
+const char *procfs_field(const char *text, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, name, length) == 0 && line[length] == ':')
+			return line + length + 1 + strspn(line + length + 1, " \t");
+	}
+	return NULL;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reading files of /proc and /sys, for this folder only. */
+#ifndef IOPROF_TARGET_PROCFS_H
+#define IOPROF_TARGET_PROCFS_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* What /proc/PID/stat says of a process or thread. */
+struct procfs_stat {
+	char state; /* 'R', 'S', ... 'Z' for a zombie */
+	pid_t parent;
+	unsigned long flags; /* the kernel's PF_ */
+};
+
+/*
+ * A whole file, at most 64 KiB of it, with a terminator behind it. The caller frees. 0, or -errno:
+ * -ESRCH where a process is gone.
+ */
+int procfs_read(const char *path, char **ret_bytes, size_t *ret_length);
+
+/* The same for /proc/PID/<name>. */
+int procfs_read_of(pid_t pid, const char *name, char **ret_bytes, size_t *ret_length);
+
+/* 0, -ESRCH or -errno. */
+int procfs_read_stat(pid_t pid, struct procfs_stat *ret_stat);
+
+/* The value behind "Name:" in a file of lines like /proc/PID/status, or NULL. Points into text. */
+const char *procfs_field(const char *text, const char *name);
+
+#endif
