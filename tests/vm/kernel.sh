@@ -1,0 +1,77 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# kernel.sh SUITE     e.g. kernel.sh bookworm
+#
+# Prints the folder of that Debian suite's newest cloud kernel: vmlinuz, modules/ and release (its name). It is
+# downloaded once, with the archive and the keys this machine already trusts, and kept under
+# ${XDG_CACHE_HOME:-~/.cache}/ioprof-kernels; remove the folder to get a newer one. Nothing is installed.
+set -euo pipefail
+
+die() { echo "kernel.sh: $*" >&2; exit 1; }
+
+[ $# -eq 1 ] || die "usage: kernel.sh SUITE"
+suite=$1
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/ioprof-kernels
+ready=$cache/$suite
+part=$cache/$suite.part
+
+mkdir -p "$cache"
+exec 9>"$cache/$suite.lock"
+flock 9
+if [ -d "$ready" ]; then
+	echo "$ready"
+	exit
+fi
+
+# What an interrupted run left goes first; what this one leaves, at its end.
+rm -rf "$part"
+trap 'rm -rf "$part"' EXIT
+trap 'exit 130' INT TERM HUP
+mkdir -p "$part"/apt/{lists,cache/archives}/partial "$part"/{debs,unpacked}
+: >"$part/apt/status"
+
+# shellcheck disable=SC2016 # $(...) is apt's own format
+archive=$(apt-get indextargets --format '$(REPO_URI) $(LABEL)' 'Created-By: Packages' |
+	sed -n 's/ Debian$//p' | sort -u | head -n 1)
+[ -n "$archive" ] || die "no Debian archive known to apt: run apt-get update first"
+echo "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $archive $suite main" \
+	>"$part/apt/sources.list"
+
+# apt TOOL ARG...: apt of this suite, without a trace in the machine's own.
+apt() {
+	local tool=$1
+	shift
+	"$tool" -q -o Dir::State::Lists="$part/apt/lists" -o Dir::State::status="$part/apt/status" \
+		-o Dir::Etc::sourcelist="$part/apt/sources.list" -o Dir::Etc::sourceparts=- \
+		-o Dir::Cache="$part/apt/cache" -o APT::Architecture=amd64 -o APT::Architectures::=amd64 \
+		-o APT::Sandbox::User=root "$@"
+}
+
+# depends PACKAGE: the names it depends on, one a line.
+depends() {
+	apt apt-cache show --no-all-versions "$1" | sed -n 's/^Depends: //p' | sed 's/[,|] */\n/g' | awk '{ print $1 }'
+}
+
+apt apt-get update >"$part/apt/log" 2>&1 || { cat "$part/apt/log" >&2; die "cannot read $suite of $archive"; }
+image=$(depends linux-image-cloud-amd64 | grep -E '^linux-image-[0-9]' | head -n 1) ||
+	die "$suite has no linux-image-cloud-amd64"
+release=${image#linux-image-}
+# Since Linux 6.19 the image is split into packages that carry the release in their names.
+mapfile -t packages < <(depends "$image" | grep -Fx -e "linux-binary-$release" -e "linux-modules-$release")
+echo "kernel.sh: fetching $release of $suite" >&2
+(cd "$part/debs" && apt apt-get download "$image" "${packages[@]}" >"$part/apt/log" 2>&1) ||
+	{ cat "$part/apt/log" >&2; die "cannot download $image"; }
+for deb in "$part"/debs/*.deb; do
+	dpkg -x "$deb" "$part/unpacked"
+done
+
+first() { local f; for f in "$@"; do [ -e "$f" ] && echo "$f" && return; done; return 1; }
+modules=$(first "$part/unpacked"/{usr/lib,lib}/modules/"$release") || die "no modules in $image"
+vmlinuz=$(first "$part/unpacked/boot/vmlinuz-$release" "$modules/vmlinuz") || die "no vmlinuz in $image"
+mkdir "$part/ready"
+mv "$vmlinuz" "$part/ready/vmlinuz"
+mv "$modules" "$part/ready/modules"
+echo "$release" >"$part/ready/release"
+mv "$part/ready" "$ready"
+echo "$ready"
