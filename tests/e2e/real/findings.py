@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Compares what ioprof found with what the generator saw, and names every difference at once."""
+
+WAITS = ("network", "client", "disk", "lock", "sleep", "child", "other")
+
+
+class Findings:
+    """What ioprof says about one service of a document."""
+
+    def __init__(self, document, index=0):
+        self.document = document
+        self.service = document["services"][index]
+        self.problems = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *exc):
+        if kind is None:
+            print(self.summary())
+            assert not self.problems, "\n".join([*self.problems, self.summary()])
+
+    def expect(self, holds, problem):
+        if not holds:
+            self.problems.append(problem)
+
+    @property
+    def service_time_s(self):
+        return self.service["service_time_s"]["mean"]
+
+    @property
+    def latency_s(self):
+        return self.service["queue_wait_s"]["mean"] + self.service_time_s
+
+    def part_s(self, name):
+        per_request = self.service["per_request"]
+        return per_request["wait_s"][name] if name in WAITS else per_request[f"{name}_s"]
+
+    def peer(self, address):
+        found = [peer for peer in self.service["peers"] if peer["address"] == address]
+        return found[0] if found else None
+
+    def expect_requests(self, load):
+        completed = self.service["requests"]["completed"]
+        self.expect(load.at_least <= completed <= load.at_most,
+                    f"requests: {load.generator} sent {load.at_least}..{load.at_most}, found {completed}")
+
+    def expect_latency(self, load, tolerance=0.05):
+        difference = self.latency_s / load.mean_s - 1
+        self.expect(abs(difference) <= tolerance,
+                    f"latency: {load.generator} saw {load.mean_s * 1e3:.3f} ms, found {self.latency_s * 1e3:.3f} ms "
+                    f"({difference:+.1%})")
+
+    def expect_model(self, model):
+        found = self.service["concurrency_model"]
+        self.expect(found == model, f"concurrency model: {model} expected, found {found}")
+
+    def expect_sound(self):
+        """What holds for every service: the books close, nothing was lost, no number is absurd."""
+        closure = self.document["quality"]["closure"]
+        self.expect(0.97 <= closure <= 1.03, f"closure {closure:.4f}")
+        lost = {name: n for name, n in self.document["losses"].items() if n}
+        self.expect(not lost, f"losses: {lost}")
+        for name in (*WAITS, "cpu", "run_queue", "overlapped", "unattributed"):
+            self.expect(0 <= self.part_s(name) <= self.service_time_s * 1.03,
+                        f"{name} {self.part_s(name)} s of a service time of {self.service_time_s} s")
+        busy = self.service["workers"]["busy_fraction"]
+        self.expect(0 <= busy <= 1, f"busy fraction {busy}")
+
+    def expect_operations(self, address, per_request):
+        """Exactly per_request operations each, all of them with the peer at address."""
+        completed = self.service["requests"]["completed"]
+        operations = self.service["per_request"]["operations"]
+        self.expect(round(operations * completed, 3) == per_request * completed,
+                    f"operations: {per_request} per request expected, found {operations}")
+        peer = self.peer(address)
+        self.expect(peer, f"no peer {address} among {[p['address'] for p in self.service['peers']]}")
+        if peer:
+            self.expect(round(peer["operations_per_request"] * completed, 3) == per_request * completed,
+                        f"operations with {address}: {per_request} expected, found {peer['operations_per_request']}")
+
+    def expect_part(self, name, at_least=0.0, at_most=1.0):
+        """A part's share of the service time."""
+        share = self.part_s(name) / self.service_time_s
+        self.expect(at_least <= share <= at_most,
+                    f"{name}: {at_least:.1%}..{at_most:.1%} of the service time expected, found {share:.1%}")
+
+    def summary(self):
+        service = self.service
+        parts = {name: self.part_s(name) * 1e3 for name in (*WAITS, "cpu", "run_queue", "overlapped", "unattributed")}
+        return "\n".join([
+            f"{service['name']}: {service['concurrency_model']}, {service['requests']['completed']} requests, "
+            f"queue wait {service['queue_wait_s']['mean'] * 1e3:.3f} + service time {self.service_time_s * 1e3:.3f} "
+            f"= {self.latency_s * 1e3:.3f} ms, closure {self.document['quality']['closure']:.4f}, "
+            f"operations {service['per_request']['operations']:.3f}, waits {service['per_request']['waits']:.3f}",
+            "  ms: " + ", ".join(f"{name} {ms:.3f}" for name, ms in parts.items() if ms),
+            "  peers: " + ", ".join(f"{peer['address']} {peer['operations_per_request']:.3f} x"
+                                    for peer in service["peers"]),
+        ])

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Web servers as people run them, each handler with three downstream turns of 5 ms.
+
+Every test warms its server up first (workers connect to their database, code is compiled), then attaches, loads, and
+compares with the generator. The generator and the service share the loopback, so what the generator sees beyond
+arrival to end is its own system calls and wake-ups: some 50 us of 20 ms and more.
+"""
+
+import generators
+import ioprof_run
+import servers
+from findings import Findings
+
+
+def observe(server, url, generate, amount, connections, also=()):
+    """Warms up, attaches, loads: the load and the document."""
+    generators.hey(url, 20 * connections, connections)
+    with ioprof_run.start(server.pid, *also) as prof:
+        load = generate(url, amount, connections)
+        return load, prof.stop()
+
+
+def expect_three_waits(found):
+    """Three waits of at least 5 ms, on the thread (network) or beside it (overlapped), and hardly anything else."""
+    waited_s = found.part_s("network") + found.part_s("overlapped")
+    found.expect(waited_s >= 0.97 * 0.015, f"network and overlapped: 15 ms expected, found {waited_s * 1e3:.3f} ms")
+    for name in ("client", "disk", "sleep", "child", "other"):
+        found.expect_part(name, at_most=0.01)
+    found.expect_part("unattributed", at_most=0.03)
+
+
+def test_gunicorn_sync(database):
+    """gunicorn's sync worker closes each connection, so each request waits in the listen backlog: queue wait."""
+    with servers.gunicorn(database, "--workers", "2") as server:
+        load, document = observe(server, f"{server.url}/queries", generators.hey, 300, 4)
+    with Findings(document) as found:
+        found.expect_requests(load)
+        found.expect_latency(load)
+        found.expect_model("prefork")
+        found.expect_sound()
+        found.expect_operations(database.address, 3)
+        expect_three_waits(found)
+        found.expect_part("network", at_least=0.75)
+        found.expect_part("lock", at_most=0.01)
+
+
+def test_gunicorn_sync_short_of_processors(database):
+    """Eight workers that only compute, on fewer processors: the delay is run queue, and no wait of any class."""
+    with servers.gunicorn(database, "--workers", "8") as server:
+        load, document = observe(server, f"{server.url}/cpu", generators.hey, 480, 8)
+    with Findings(document) as found:
+        found.expect_requests(load)
+        found.expect_latency(load)
+        found.expect_model("prefork")
+        found.expect_sound()
+        found.expect_part("run_queue", at_least=0.3)
+        for name in ("network", "client", "disk", "lock", "sleep", "child", "other"):
+            found.expect_part(name, at_most=0.01)
+
+
+def test_gunicorn_gthread(database):
+    with servers.gunicorn(database, "--threads", "4") as server:
+        load, document = observe(server, f"{server.url}/queries", generators.hey, 480, 8)
+    with Findings(document) as found:
+        found.expect_requests(load)
+        found.expect_latency(load)
+        found.expect_model("threads")
+        found.expect_sound()
+        found.expect_operations(database.address, 3)
+        expect_three_waits(found)
+        found.expect_part("network", at_least=0.7)
+
+
+def test_gunicorn_gthread_gil(database):
+    """Four threads that compute under one GIL: three of four wait for it, and that is lock, never network."""
+    with servers.gunicorn(database, "--threads", "4") as server:
+        load, document = observe(server, f"{server.url}/cpu", generators.hey, 240, 4)
+    with Findings(document) as found:
+        found.expect_requests(load)
+        found.expect_latency(load)
+        found.expect_model("threads")
+        found.expect_sound()
+        found.expect_part("lock", at_least=0.5)
+        for name in ("network", "client", "disk", "sleep", "child", "other"):
+            found.expect_part(name, at_most=0.01)
+
+
+def test_fastapi_async(downstream, database):
+    with servers.uvicorn(downstream, database) as server:
+        load, document = observe(server, f"{server.url}/async", generators.wrk, 3, 8)
+    with Findings(document) as found:
+        found.expect_requests(load)
+        found.expect_latency(load)
+        found.expect_model("event-loop")
+        found.expect_sound()
+        found.expect_operations(downstream.address, 3)
+        expect_three_waits(found)
+
+
+def test_fastapi_def(downstream, database):
+    """The loop reads the request, a pool thread runs the handler: its queries belong to the request."""
+    with servers.uvicorn(downstream, database) as server:
+        load, document = observe(server, f"{server.url}/def", generators.wrk, 3, 8)
+    with Findings(document) as found:
+        found.expect_requests(load)
+        found.expect_latency(load)
+        found.expect_model("event-loop+threads")
+        found.expect_sound()
+        found.expect_operations(database.address, 3)
+        expect_three_waits(found)
+        found.expect_part("network", at_least=0.6)
+
+
+def test_php_fpm_behind_nginx(database):
+    """
+    Both observed at once. nginx is whom the client talks to, so its latency is the client's; that of php-fpm lacks what
+    nginx adds before and after, and is compared with the same tolerance. A connection that pg_pconnect kept is reset
+    by a RESET ALL first: four operations.
+    """
+    with servers.php_fpm(database) as (fpm, nginx):
+        load, document = observe(fpm, nginx.url, generators.wrk, 3, 8, also=[nginx.pid])
+    with Findings(document, 0) as found:
+        found.expect_requests(load)
+        found.expect_latency(load)
+        found.expect_model("prefork")
+        found.expect_sound()
+        found.expect_operations(database.address, 4)
+        expect_three_waits(found)
+        found.expect_part("network", at_least=0.75)
+    with Findings(document, 1) as found:
+        found.expect_requests(load)
+        found.expect_latency(load)
+        found.expect_model("event-loop")
+        found.expect_sound()
+        found.expect_operations(nginx.upstream, 1)
+        expect_three_waits(found)
+
+
+def test_node(downstream):
+    with servers.node(downstream) as server:
+        load, document = observe(server, server.url, generators.wrk, 3, 8)
+    with Findings(document) as found:
+        found.expect_requests(load)
+        found.expect_latency(load)
+        found.expect_model("event-loop")
+        found.expect_sound()
+        found.expect_operations(downstream.address, 3)
+        expect_three_waits(found)
+
+
+def test_go(downstream):
+    """Goroutines on the runtime's poller: any thread reads, sends and receives for any request."""
+    with servers.go(downstream) as server:
+        load, document = observe(server, server.url, generators.hey, 1200, 8)
+    with Findings(document) as found:
+        found.expect_requests(load)
+        found.expect_latency(load)
+        found.expect_model("event-loop")
+        found.expect_sound()
+        found.expect_operations(downstream.address, 3)
+        expect_three_waits(found)
+
+
+def test_tomcat(downstream):
+    """The poller thread hands a readable connection to a pool thread, which reads the request: threads."""
+    with servers.tomcat(downstream) as server:
+        load, document = observe(server, server.url, generators.wrk, 3, 8)
+    with Findings(document) as found:
+        found.expect_requests(load)
+        found.expect_latency(load)
+        found.expect_model("threads")
+        found.expect_sound()
+        found.expect_operations(downstream.address, 3)
+        expect_three_waits(found)
+        found.expect_part("network", at_least=0.7)
