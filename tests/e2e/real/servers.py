@@ -18,7 +18,9 @@ from pathlib import Path
 from ioprof_run import wait_until
 
 SERVICES = Path(__file__).resolve().parent / "services"
-POSTGRES = Path("/usr/lib/postgresql/15/bin")
+# Debian names both after their version.
+POSTGRES = max(Path("/usr/lib/postgresql").glob("*/bin"))
+PHP_FPM = max(Path("/usr/sbin").glob("php-fpm*"))
 TOMCAT = Path("/usr/share/tomcat10")
 
 
@@ -158,7 +160,7 @@ def uvicorn(downstream, database):
         yield Server(child, url)
 
 
-PHP_FPM = """
+PHP_FPM_CONF = """
 [global]
 error_log = {place}/fpm.log
 daemonize = no
@@ -172,7 +174,7 @@ pm.max_children = 4
 env[DATABASE] = "{database}"
 """
 
-NGINX = """
+NGINX_CONF = """
 daemon off;
 pid {place}/nginx.pid;
 error_log {place}/nginx.log;
@@ -207,11 +209,11 @@ def php_fpm(database):
     with directory() as place:
         shutil.copy(SERVICES / "queries.php", place)
         facts = {"place": place, "port": port, "database": database.url}
-        (place / "fpm.conf").write_text(PHP_FPM.format(**facts))
-        (place / "nginx.conf").write_text(NGINX.format(**facts))
+        (place / "fpm.conf").write_text(PHP_FPM_CONF.format(**facts))
+        (place / "nginx.conf").write_text(NGINX_CONF.format(**facts))
         shutil.chown(place, "www-data", "www-data")
         unix = place / "php.sock"
-        with process(place / "php.out", "php-fpm8.2", "-F", "-y", place / "fpm.conf", ready=unix.exists) as fpm, \
+        with process(place / "php.out", PHP_FPM, "-F", "-y", place / "fpm.conf", ready=unix.exists) as fpm, \
                 process(place / "nginx.out", "nginx", "-c", place / "nginx.conf", "-e", place / "nginx.log",
                         ready=answers(url)) as nginx:
             yield Server(fpm, url), Server(nginx, url, upstream=f"unix:{unix}")
@@ -240,7 +242,7 @@ def go(downstream):
             yield Server(child, url)
 
 
-TOMCAT_SERVER = """
+TOMCAT_CONF = """
 <Server port="-1">
   <Service name="Catalina">
     <Connector port="{port}" address="127.0.0.1" protocol="org.apache.coyote.http11.Http11NioProtocol"
@@ -260,7 +262,7 @@ def tomcat(downstream):
     with directory() as place:
         for name in ("conf", "logs", "temp", "webapps/ROOT", "work"):
             (place / name).mkdir(parents=True)
-        (place / "conf/server.xml").write_text(TOMCAT_SERVER.format(port=port))
+        (place / "conf/server.xml").write_text(TOMCAT_CONF.format(port=port))
         shutil.copy("/etc/tomcat10/web.xml", place / "conf")
         shutil.copy(SERVICES / "calls.jsp", place / "webapps/ROOT")
         with process(place / "log", TOMCAT / "bin/catalina.sh", "run", ready=answers(url),
