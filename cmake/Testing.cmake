@@ -37,7 +37,7 @@ function(ioprof_pytest name file)
 	endif()
 	set(test ${ARG_LABEL}.${name})
 	add_test(NAME ${test}
-		COMMAND ${PYTEST_PYTHON} -m pytest -q -ra -p no:cacheprovider
+		COMMAND ${PYTEST_PYTHON} -m pytest -q -ra --tb=short -p no:cacheprovider
 			--junitxml=${PROJECT_BINARY_DIR}/Testing/${test}.xml ${CMAKE_CURRENT_SOURCE_DIR}/${file}
 		WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
 	set(environment
