@@ -2,6 +2,7 @@
 /* What this process may do and what this kernel lets anyone do. */
 #include <errno.h>
 #include <linux/capability.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -50,27 +51,37 @@ static int read_effective(uint64_t *ret_mask)
 	return 0;
 }
 
+/* Adds a word to a list of words between commas. On failure the list is as before. */
+static int append_word(char **list, const char *word)
+{
+	char *longer;
+
+	if (asprintf(&longer, "%s%s%s", *list, **list ? ", " : "", word) < 0)
+		return -ENOMEM;
+	free(*list);
+	*list = longer;
+	return 0;
+}
+
 int target_missing_capabilities(char **ret_names)
 {
-	char names[64] = "";
+	_cleanup_free_ char *names = strdup("");
 	uint64_t effective;
-	char *copy;
 	int r;
 
+	if (!names)
+		return -ENOMEM;
 	r = read_effective(&effective);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
 		if (effective & needed[i].given_by)
 			continue;
-		if (*names)
-			strcat(names, ", ");
-		strcat(names, needed[i].name);
+		r = append_word(&names, needed[i].name);
+		if (r < 0)
+			return r;
 	}
-	copy = strdup(names);
-	if (!copy)
-		return -ENOMEM;
-	*ret_names = copy;
+	*ret_names = TAKE(names);
 	return 0;
 }
 

@@ -8,11 +8,12 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/error.h"
 #include "target/procfs.h"
 #include "target/target.h"
 
 /* The kernel's limit on process IDs, PID_MAX_LIMIT. */
-#define PID_LIMIT (4 * 1024 * 1024)
+#define PID_LIMIT 4194304ul
 /* The kernel's PF_KTHREAD. */
 #define FLAG_KERNEL_THREAD 0x00200000ul
 
@@ -114,7 +115,7 @@ static int process_list_read(struct process_list *list)
 	int r;
 
 	if (!proc)
-		return -errno;
+		return error_last();
 	for (errno = 0; (entry = readdir(proc)); errno = 0) {
 		if (target_parse_pid(entry->d_name, &pid) < 0)
 			continue;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/error.h"
 
 #define FILE_MAX_BYTES 65536
 
@@ -18,7 +19,7 @@ int procfs_read(const char *path, char **ret_bytes, size_t *ret_length)
 	size_t length = 0;
 
 	if (fd < 0)
-		return -errno;
+		return error_last();
 	bytes = malloc(FILE_MAX_BYTES + 1);
 	if (!bytes)
 		return -ENOMEM;
@@ -28,7 +29,7 @@ int procfs_read(const char *path, char **ret_bytes, size_t *ret_length)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return -errno;
+			return error_last();
 		if (n == 0)
 			break;
 		length += (size_t)n;
