@@ -28,8 +28,7 @@ static double ratio_deviation(double ratio, double sum_x, double n, const struct
 
 	if (n < 2)
 		return NAN;
-	/* Where all requests are alike the terms cancel, and rounding may leave less than nothing.
-	 */
+	/* Where all requests are alike the terms cancel, and rounding may go below zero. */
 	return sqrt(n / (n - 1) * fmax(residual, 0)) / sum_x;
 }
 

@@ -36,12 +36,13 @@ double dist_mean_s(const struct dist *d)
 	return d->count ? (double)d->sum_ns / (double)d->count / NS_PER_S : 0;
 }
 
-/* Where bucket i ends: nothing lies above the maximum, and the last bucket has no other end. */
+/* The largest duration in bucket i: nothing lies above the maximum, and the last bucket has no
+ * other end. */
 static double bucket_end(const struct dist *d, unsigned int i)
 {
-	if (i == IOP_BUCKET_COUNT - 1 || d->max_ns < bucket_floor(i + 1))
-		return (double)d->max_ns;
-	return (double)bucket_floor(i + 1);
+	uint64_t last = bucket_floor(i + 1) - 1;
+
+	return (double)(i == IOP_BUCKET_COUNT - 1 || d->max_ns < last ? d->max_ns : last);
 }
 
 double dist_quantile_s(const struct dist *d, double q)
