@@ -64,7 +64,7 @@ int procfs_read_stat(pid_t pid, struct procfs_stat *ret_stat)
 		return r;
 	/* "PID (name) state ppid pgrp session tty tpgid flags": the name may hold anything,
 	 * parentheses too. */
-	after_name = strrchr(text, ')');
+	after_name = text ? strrchr(text, ')') : NULL;
 	if (!after_name || sscanf(after_name + 1, " %c %d %*d %*d %*d %*d %lu", &stat.state,
 				  &parent, &stat.flags) != 3)
 		return -EIO;
