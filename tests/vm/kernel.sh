@@ -31,10 +31,17 @@ trap 'exit 130' INT TERM HUP
 mkdir -p "$part"/apt/{lists,cache/archives}/partial "$part"/{debs,unpacked}
 : >"$part/apt/status"
 
-# shellcheck disable=SC2016 # $(...) is apt's own format
-archive=$(apt-get indextargets --format '$(REPO_URI) $(LABEL)' 'Created-By: Packages' |
-	sed -n 's/ Debian$//p' | sort -u | head -n 1)
-[ -n "$archive" ] || die "no Debian archive known to apt: run apt-get update first"
+# archive [OPTION...]: the address of the Debian archive that this machine uses.
+archive() {
+	# shellcheck disable=SC2016 # $(...) is apt's own format
+	apt-get indextargets "$@" --format '$(REPO_URI) $(LABEL)' 'Created-By: Packages' |
+		sed -n 's/ Debian$//p' | sort -u | head -n 1
+}
+lists=(-o Dir::State::Lists="$part/apt/lists" -o APT::Sandbox::User=root)
+archive=$(archive)
+# Images often come without apt's lists, which tell one archive from another.
+[ -n "$archive" ] || archive=$(apt-get -qq "${lists[@]}" update >&2 && archive "${lists[@]}")
+[ -n "$archive" ] || die "no Debian archive in apt's sources"
 echo "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $archive $suite main" \
 	>"$part/apt/sources.list"
 
@@ -42,10 +49,9 @@ echo "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] 
 apt() {
 	local tool=$1
 	shift
-	"$tool" -q -o Dir::State::Lists="$part/apt/lists" -o Dir::State::status="$part/apt/status" \
+	"$tool" -q "${lists[@]}" -o Dir::State::status="$part/apt/status" \
 		-o Dir::Etc::sourcelist="$part/apt/sources.list" -o Dir::Etc::sourceparts=- \
-		-o Dir::Cache="$part/apt/cache" -o APT::Architecture=amd64 -o APT::Architectures::=amd64 \
-		-o APT::Sandbox::User=root "$@"
+		-o Dir::Cache="$part/apt/cache" -o APT::Architecture=amd64 -o APT::Architectures::=amd64 "$@"
 }
 
 # depends PACKAGE: the names it depends on, one a line.
@@ -57,7 +63,7 @@ apt apt-get update >"$part/apt/log" 2>&1 || { cat "$part/apt/log" >&2; die "cann
 image=$(depends linux-image-cloud-amd64 | grep -E '^linux-image-[0-9]' | head -n 1) ||
 	die "$suite has no linux-image-cloud-amd64"
 release=${image#linux-image-}
-# Since Linux 6.19 the image is split into packages that carry the release in their names.
+# Newer images are split into packages that carry the release in their names.
 mapfile -t packages < <(depends "$image" | grep -Fx -e "linux-binary-$release" -e "linux-modules-$release")
 echo "kernel.sh: fetching $release of $suite" >&2
 (cd "$part/debs" && apt apt-get download "$image" "${packages[@]}" >"$part/apt/log" 2>&1) ||

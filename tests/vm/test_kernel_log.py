@@ -22,4 +22,7 @@ def test_no_taint():
 @pytest.mark.vm
 def test_no_complaint():
     log = subprocess.run(["dmesg"], capture_output=True, text=True, errors="replace", check=True).stdout
-    assert not COMPLAINTS.search(log), log
+    complaint = COMPLAINTS.search(log)
+    if complaint:
+        start = log.rfind("\n", 0, complaint.start()) + 1
+        pytest.fail("\n".join(log[start:].splitlines()[:40]), pytrace=False)
