@@ -24,7 +24,10 @@
 
 #define WORKERS 4
 
+enum part { DATABASE, CACHE, SERVICE, LOAD, N_PARTS };
+
 struct demo {
+	pid_t pids[N_PARTS];
 	int listen_fd, database_fd, cache_fd;
 	struct net_address service;
 	struct serve_opts serve;
@@ -110,12 +113,7 @@ static int demo_open(struct demo *demo)
 	return r < 0 ? r : work_prepare(work);
 }
 
-static void run_downstream(int fd)
-{
-	_exit(downstream_serve(&fd, 1) < 0);
-}
-
-static void run_load(const struct demo *demo)
+static int run_load(const struct demo *demo)
 {
 	const struct client_opts opts = {
 		.address = demo->service,
@@ -128,11 +126,11 @@ static void run_load(const struct demo *demo)
 	struct client_result result;
 	struct client *client;
 
-	_exit(client_run(&opts, NULL, &client, &result) < 0);
+	return client_run(&opts, NULL, &client, &result);
 }
 
 /* The service: a master that only waits for its workers. */
-static void run_service(const struct demo *demo)
+static int run_service(const struct demo *demo)
 {
 	for (unsigned int i = 0; i < WORKERS; i++) {
 		pid_t pid = fork_named("demo-service");
@@ -141,32 +139,54 @@ static void run_service(const struct demo *demo)
 			_exit(serve_blocking(&demo->serve) < 0);
 	}
 	(void)wait(NULL);
-	_exit(EXIT_FAILURE);
+	return -ECHILD;
 }
 
-/* Starts the four parts. Returns the service's pid or -errno. */
-static pid_t start(const struct demo *demo)
+static void run_part(const struct demo *demo, enum part part)
 {
-	pid_t service, pid;
+	int r = -EINVAL;
 
-	pid = fork_named("demo-database");
-	if (!pid)
-		run_downstream(demo->database_fd);
-	if (pid > 0)
-		pid = fork_named("demo-cache");
-	if (!pid)
-		run_downstream(demo->cache_fd);
-	if (pid < 0)
-		return pid;
-	service = fork_named("demo-service");
-	if (!service)
-		run_service(demo);
-	if (service < 0)
-		return service;
-	pid = fork_named("demo-load");
-	if (!pid)
-		run_load(demo);
-	return pid < 0 ? pid : service;
+	if (part == DATABASE)
+		r = downstream_serve(&demo->database_fd, 1);
+	else if (part == CACHE)
+		r = downstream_serve(&demo->cache_fd, 1);
+	else if (part == SERVICE)
+		r = run_service(demo);
+	else if (part == LOAD)
+		r = run_load(demo);
+	_exit(r < 0);
+}
+
+/* Starts the parts. Returns the service's pid or -errno. */
+static pid_t start(struct demo *demo)
+{
+	static const char *const names[N_PARTS] = {
+		[DATABASE] = "demo-database",
+		[CACHE] = "demo-cache",
+		[SERVICE] = "demo-service",
+		[LOAD] = "demo-load",
+	};
+
+	for (enum part part = 0; part < N_PARTS; part++) {
+		pid_t pid = fork_named(names[part]);
+
+		if (pid < 0)
+			return pid;
+		if (!pid)
+			run_part(demo, part);
+		demo->pids[part] = pid;
+	}
+	return demo->pids[SERVICE];
+}
+
+/* The workers end with their master, and are then children of this process, the subreaper. */
+static void end(const struct demo *demo)
+{
+	for (enum part part = 0; part < N_PARTS; part++)
+		if (demo->pids[part] > 0)
+			(void)kill(demo->pids[part], SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
 }
 
 int main(void)
@@ -176,10 +196,12 @@ int main(void)
 	pid_t service;
 	int r, sig;
 
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	r = demo_open(&demo);
 	service = r < 0 ? r : start(&demo);
 	if (service < 0) {
 		(void)fprintf(stderr, "ioprof-demo: %s\n", strerror(-service));
+		end(&demo);
 		return EXIT_FAILURE;
 	}
 	(void)sigemptyset(&signals);
@@ -190,6 +212,7 @@ int main(void)
 	(void)printf("service %d\n", service);
 	(void)fflush(stdout);
 	sig = sigwaitinfo(&signals, NULL);
-	/* The parts end with this process; one that ended before is an error. */
+	end(&demo);
+	/* A part that ended before it was told to is an error. */
 	return sig == SIGCHLD ? EXIT_FAILURE : EXIT_SUCCESS;
 }
