@@ -167,6 +167,7 @@ int snapshot_add_note(struct snapshot *s, const char *note);
  * by address. Counts, sums and histograms add; maxima take the larger; what describes the end of
  * the interval (names, pids, worker counts) is src's. Returns 0, -EINVAL if the services differ in
  * number, -ENOMEM; on error dst is unchanged.
+ * Pointers to what dst held are no longer valid.
  */
 int snapshot_merge(struct snapshot *dst, const struct snapshot *src);
 

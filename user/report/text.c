@@ -309,8 +309,8 @@ static void show_absence(struct page *page, const struct service *service)
 		text = "The service listens, but no request arrived: send it load while ioprof observes, or name "
 		       "the process that answers the requests (-p).";
 	else
-		text = "The service holds no listening socket and answered nobody: a batch job, or not the process "
-		       "that serves (-p takes a server's first process and follows those it starts).";
+		text = "The service holds no listening socket and answered nobody: a batch job, or not the "
+		       "process that serves (-p takes a server's first process and follows those it starts).";
 	page_wrapped(page, STYLE_PLAIN, "why", text);
 }
 
