@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Iterators: what is already there at attach, and the threads' own counters whenever user space asks. They cost
+ * nothing in between.
+ */
+#include "vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "connection.bpf.h"
+#include "wait.bpf.h"
+
+#define TCP_ESTABLISHED 1
+#define TCP_LISTEN 10
+
+/* Threads of the observed processes that exist already. What waits now has been waiting since now, not unseen. */
+SEC("iter/task")
+int find_threads(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct iop_process *process;
+	struct thread *t;
+	u64 now;
+	u32 tgid, state;
+
+	if (!task)
+		return 0;
+	tgid = task->tgid;
+	process = bpf_map_lookup_elem(&processes, &tgid);
+	if (!process || thread_lookup(task))
+		return 0;
+	now = bpf_ktime_get_ns();
+	t = thread_create(task, process->service, now);
+	if (!t)
+		return 0;
+	t->cpu_base = task->se.sum_exec_runtime;
+	state = task_state(task) & TASK_STATES;
+	if (task->on_cpu) {
+		t->run = RUN_ON_CPU;
+	} else if (!state) {
+		t->run = RUN_RUNNABLE;
+	} else {
+		wait_classify(t, task, state, now);
+		t->run = RUN_BLOCKED;
+	}
+	return 0;
+}
+
+/* Sockets that exist already: everybody's listeners, for roles; the observed processes' accepted connections. */
+SEC("iter/task_file")
+int find_sockets(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct iop_process *process;
+	struct socket *socket;
+	struct sock *sk;
+	u32 tgid;
+	u16 family;
+	u8 state;
+
+	if (!task || !file)
+		return 0;
+	if ((BPF_CORE_READ(file, f_inode, i_mode) & 0170000) != 0140000)
+		return 0;
+	socket = BPF_CORE_READ(file, private_data);
+	sk = BPF_CORE_READ(socket, sk);
+	if (!sk)
+		return 0;
+	tgid = task->tgid;
+	process = bpf_map_lookup_elem(&processes, &tgid);
+	family = sock_family(sk);
+	state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	if (state == TCP_LISTEN && (family == AF_UNIX || family == AF_INET || family == AF_INET6))
+		listener_add(sk, family, process ? process->service : IOP_NOT_OURS);
+	return 0;
+}
+
+/* The observed processes' accepted connections: they may have a request in work, whose beginning nobody saw. */
+SEC("iter/task_file")
+int find_connections(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct iop_process *process;
+	struct socket *socket;
+	struct conn *c;
+	struct sock *sk;
+	u32 tgid;
+
+	if (!task || !file || !has_socket_storage)
+		return 0;
+	tgid = task->tgid;
+	process = bpf_map_lookup_elem(&processes, &tgid);
+	if (!process)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	sk = socket->sk;
+	if (!sk || BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_ESTABLISHED ||
+	    role_of(sk, sock_family(sk), true) != ROLE_SERVER || conn_lookup(sk))
+		return 0;
+	c = conn_new(sk);
+	if (!c)
+		return 0;
+	c->service = process->service;
+	c->role = ROLE_SERVER;
+	c->at_attach = true;
+	return 0;
+}
+
+/* What every observed thread has done so far, what it is doing right now included. */
+SEC("iter/task")
+int report_threads(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct iop_thread_record record = {};
+	struct thread *t;
+	u64 now, since, ns;
+
+	if (!task)
+		return 0;
+	t = thread_lookup(task);
+	if (!t || t->ended)
+		return 0;
+	now = bpf_ktime_get_ns();
+	since = t->since;
+	ns = now > since ? now - since : 0;
+	record.start_time = task->start_time;
+	record.observed_ns = now - t->observed_since;
+	record.idle_ns = t->idle_ns;
+	record.cpu_ns = task->se.sum_exec_runtime - t->cpu_base;
+	record.cpu_observed_ns = t->cpu_ns;
+	if (t->run == RUN_BLOCKED && waits_for_work(t))
+		record.idle_ns += ns;
+	else if (t->run == RUN_ON_CPU)
+		record.cpu_observed_ns += ns;
+	record.requests = t->requests;
+	record.tid = task->pid;
+	record.tgid = task->tgid;
+	record.parent_tgid = BPF_CORE_READ(task, real_parent, tgid);
+	record.service = t->service;
+	record.loop = t->loop;
+	record.adopted = t->adopted_count;
+	bpf_probe_read_kernel(record.comm, sizeof(record.comm), task->comm);
+	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+	return 0;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The maps all programs share. Defined once, in maps.bpf.c; every other source sees them as extern and the linker
+ * joins them. Sizes marked "set by user space" follow the number of services and the command line.
+ */
+#ifndef IOPROF_MAPS_BPF_H
+#define IOPROF_MAPS_BPF_H
+
+#include "abi.h"
+#include "state.bpf.h"
+
+#ifdef IOPROF_DEFINE_MAPS
+#define MAP
+#else
+#define MAP extern
+#endif
+
+/* State that lives and dies with its thread or socket, and what stands in for it where the kernel has no such storage. */
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread);
+} threads SEC(".maps");
+
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u32);
+	__type(value, struct thread);
+} threads_hash SEC(".maps");
+
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct conn);
+} conns SEC(".maps");
+
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u64);
+	__type(value, struct conn);
+} conns_hash SEC(".maps");
+
+/* Membership. */
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384); /* set by user space */
+	__type(key, u32);
+	__type(value, struct iop_process);
+} processes SEC(".maps");
+
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct iop_listener);
+	__type(value, u32); /* service, or IOP_NOT_OURS */
+} listeners SEC(".maps");
+
+/* Pieces of open requests, by threads that went on to something else: request -> cost. What its request never collects
+ * is pushed out by what comes later. */
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u64);
+	__type(value, struct cost);
+} shares SEC(".maps");
+
+/* Futex addresses proven to be locks. The oldest are forgotten first. */
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct lock_key);
+	__type(value, u32);
+} locks SEC(".maps");
+
+/* What is counted. */
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1); /* set by user space: services */
+	__type(key, u32);
+	__type(value, struct iop_totals);
+} totals SEC(".maps");
+
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, IOP_DISTS); /* set by user space: services * IOP_DISTS */
+	__type(key, u32);
+	__type(value, struct iop_hist);
+} hists SEC(".maps");
+
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2); /* set by user space: services * 2 */
+	__type(key, u32);
+	__type(value, struct iop_max);
+} maxima SEC(".maps");
+
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, IOP_LOSS_COUNT);
+	__type(key, u32);
+	__type(value, u64);
+} losses SEC(".maps");
+
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 512); /* set by user space */
+	__type(key, struct iop_peer_key);
+	__type(value, u32);
+} peer_ids SEC(".maps");
+
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 513); /* set by user space: services + rows */
+	__type(key, u32);
+	__type(value, struct iop_peer);
+} peers SEC(".maps");
+
+/* Whether any request of a service was ever worked on by more than one thread: spares the others the look-up. */
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* set by user space: services */
+	__type(key, u32);
+	__type(value, u32);
+} sharing SEC(".maps");
+
+/* Written by user space before load (volatile: read anew) ... */
+extern const volatile unsigned int service_count;
+extern const volatile unsigned int peer_rows;
+extern const volatile unsigned char syscall_kinds[IOP_SYSCALLS];
+/* ... while running: which half of maxima is being written ... */
+extern unsigned int epoch;
+/* ... and by the programs: rows of peers in use. */
+extern unsigned int peers_used;
+
+static __always_inline void count_loss(enum iop_loss loss)
+{
+	u32 key = loss;
+	u64 *n = bpf_map_lookup_elem(&losses, &key);
+
+	if (n)
+		__sync_fetch_and_add(n, 1);
+}
+
+#endif

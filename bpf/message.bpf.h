@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a socket message means, whichever hook saw it: the request state machine, operations with peers, and the purpose
+ * of the wait that came before. All three ways of seeing messages (socket.bpf.c, fexit.bpf.c, syscall.bpf.c) end here.
+ */
+#ifndef IOPROF_MESSAGE_BPF_H
+#define IOPROF_MESSAGE_BPF_H
+
+#include "connection.bpf.h"
+#include "request.bpf.h"
+
+#define EAGAIN 11
+#define MSG_PEEK 2
+
+static __always_inline void peer_count(const struct conn *c, u64 wait_ns)
+{
+	struct iop_peer *peer;
+	u32 row = c->peer;
+
+	peer = bpf_map_lookup_elem(&peers, &row);
+	if (!peer)
+		return;
+	if (row < service_count)
+		count_loss(IOP_LOSS_PEERS);
+	if (!c->counted) {
+		__sync_fetch_and_add(&peer->operations_outside, 1);
+		return;
+	}
+	__sync_fetch_and_add(&peer->operations, 1);
+	__sync_fetch_and_add(&peer->wait_ns, wait_ns);
+	hist_count(&peer->hist, wait_ns, 1);
+}
+
+/* More waiting for an operation that has been counted: an answer that comes in pieces. */
+static __always_inline void peer_correct(const struct conn *c, u64 before_ns, u64 after_ns)
+{
+	struct iop_peer *peer;
+	u32 row = c->peer;
+
+	peer = bpf_map_lookup_elem(&peers, &row);
+	if (!peer || !c->counted)
+		return;
+	__sync_fetch_and_add(&peer->wait_ns, after_ns - before_ns);
+	hist_count(&peer->hist, before_ns, -1);
+	hist_count(&peer->hist, after_ns, 1);
+}
+
+/* The wait before this message was for this peer. */
+static __always_inline u64 wait_was_network(struct thread *t)
+{
+	bool epoll = t->pending & PENDING_EPOLL;
+	u64 ns = thread_take_pending(t);
+
+	if (!ns)
+		return 0;
+	if (!t->request || !t->open) {
+		/* Background work; it looked like waiting for work when it slept. */
+		t->idle_ns -= ns < t->idle_ns ? ns : t->idle_ns;
+	} else if (epoll && !t->adopted) {
+		/* Blocking code waits on the socket itself; only an event loop waits for a peer in epoll. */
+		t->loop = true;
+	}
+	t->cost.ns[IOP_NETWORK] += ns;
+	return ns;
+}
+
+/* The wait before this message was for the connection its request came from: a slow client. */
+static __always_inline void wait_was_client(struct thread *t)
+{
+	t->cost.ns[IOP_CLIENT] += thread_take_pending(t);
+}
+
+static __always_inline void operation_counts(struct conn *c, struct thread *t, u64 now)
+{
+	u64 io_ns;
+
+	c->counted = (t->request && t->open) || t->loop;
+	if (t->loop) {
+		io_ns = (c->arrival > c->start ? c->arrival : now) - c->start;
+		t->cost.io_ns += io_ns;
+		/* A blocking call in the loop is in it already. */
+		if (c->wait_ns < io_ns)
+			c->wait_ns = io_ns;
+	}
+	t->cost.operations++;
+	peer_count(c, c->wait_ns);
+}
+
+static __always_inline void client_receive(struct conn *c, struct thread *t, u64 now)
+{
+	u64 waited, before = c->wait_ns;
+
+	/* An event loop takes up the request that asked. */
+	if (c->id && (t->loop || !t->request || !t->open))
+		thread_switch(t, c->id);
+	waited = wait_was_network(t);
+	c->wait_ns += waited;
+	if (c->state == CONN_OPEN) {
+		operation_counts(c, t, now);
+		c->state = CONN_RESPONDED;
+	} else if (waited) {
+		peer_correct(c, before, c->wait_ns);
+	}
+}
+
+static __always_inline void client_send(struct conn *c, struct thread *t, u64 now)
+{
+	u64 waited = 0;
+
+	/* Connecting, or a peer that reads slowly. A wait for readiness before a send on a used connection was for another. */
+	if (t->pending & PENDING_SOCKET || !c->start || t->full)
+		waited = wait_was_network(t);
+	else if (t->pending)
+		thread_charge_pending(t);
+	if (c->state != CONN_OPEN) {
+		c->wait_ns = 0;
+		c->id = t->open ? t->request : 0;
+		c->state = CONN_OPEN;
+	}
+	c->wait_ns += waited;
+	c->start = now;
+	c->arrival = 0;
+}
+
+static __always_inline void server_receive(struct conn *c, struct thread *t, u32 tid, u64 now)
+{
+	if (c->state != CONN_OPEN) {
+		request_open(c, t, tid, now);
+		return;
+	}
+	/* More of the request. */
+	if (t->request != c->id)
+		thread_switch(t, c->id);
+	wait_was_client(t);
+}
+
+/* Whose is the time since the last event, and the wait in it, now that the thread sends this response? */
+static __always_inline void server_send_claims(struct conn *c, struct thread *t)
+{
+	if (t->request && t->request != c->id) {
+		if (t->open) {
+			thread_share(t);
+			t->loop |= !t->adopted && t->interleaved == c->id;
+		}
+		/* Else: what came after the last response was for this one. */
+	}
+	if (!t->pending)
+		return;
+	if (t->pending & PENDING_SOCKET || t->full || c->state == CONN_RESPONDED)
+		wait_was_client(t);
+	else if (t->loop)
+		thread_take_pending(t);
+	else
+		thread_charge_pending(t);
+}
+
+static __always_inline void server_send(struct conn *c, struct thread *t, u32 tid, u64 now)
+{
+	struct iop_totals *totals;
+	bool loop_before = t->loop;
+
+	if (c->state == CONN_IDLE) {
+		/* The answer to a request that was open at attach. */
+		totals = totals_of(t->service);
+		if (totals && c->at_attach)
+			__sync_fetch_and_add(&totals->at_attach, 1);
+		c->at_attach = false;
+		thread_release(t);
+		thread_take_pending(t);
+		return;
+	}
+	server_send_claims(c, t);
+	/* It answers what it had left for another request in between: an event loop. */
+	if (t->interleaved == c->id && !t->adopted)
+		t->loop = true;
+	if (t->loop && !loop_before)
+		c->loop = true;
+	totals = totals_of(t->service);
+	if (totals)
+		__sync_fetch_and_add(t->adopted ? &totals->pool_ns : &totals->own_ns, cost_worked_ns(&t->cost));
+	cost_move(&c->cost, &t->cost);
+	request_collect(c);
+	request_commit(c, now, t->loop);
+	if (t->request != c->id) {
+		t->request = c->id;
+		t->adopted = false;
+	}
+	t->open = false;
+}
+
+/* One message that a thread of the service received (ret bytes, or -errno) or sent. sk may be an address only. */
+static __always_inline int message(struct sock *sk, struct conn *c, struct thread *t, int ret, int flags, bool sending)
+{
+	u32 tid = (u32)bpf_get_current_pid_tgid();
+	u64 now;
+
+	if (!c) {
+		c = conn_create(sk, t, sending);
+		if (!c)
+			return 0;
+	}
+	if (ret > 0 && !sending && flags & MSG_PEEK)
+		return 0;
+	now = bpf_ktime_get_ns();
+	thread_charge(t, now);
+	if (ret <= 0) {
+		if (t->pending & PENDING_SOCKET) { /* it waited, and in vain */
+			if (c->role == ROLE_CLIENT)
+				wait_was_network(t);
+			else
+				wait_was_client(t);
+		}
+		t->parked = ret == -EAGAIN && c->role == ROLE_CLIENT;
+		t->full = ret == -EAGAIN && sending;
+		return 0;
+	}
+	t->parked = false;
+	switch (c->role) {
+	case ROLE_SERVER:
+		if (sending)
+			server_send(c, t, tid, now);
+		else
+			server_receive(c, t, tid, now);
+		break;
+	case ROLE_CLIENT:
+		if (sending)
+			client_send(c, t, now);
+		else
+			client_receive(c, t, now);
+		break;
+	default:
+		/* A socket pair: threads talking to each other. */
+		if (t->pending)
+			thread_charge_pending(t);
+		break;
+	}
+	t->full = false;
+	if (t->adopted && t->open)
+		thread_share(t);
+	return 0;
+}
+
+#endif

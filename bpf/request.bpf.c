@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a request adds to its service's counters, at its first send and at every further one: see request.bpf.h. */
+#include "vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+
+#include "request.bpf.h"
+
+__noinline int hist_count(struct iop_hist *hist, u64 ns, int n)
+{
+	u32 bucket = bucket_index(ns);
+
+	if (!hist)
+		return 0;
+	asm volatile("" : "+r"(bucket)); /* the register that is checked must be the one that is used */
+	if (bucket < IOP_BUCKET_COUNT)
+		__sync_fetch_and_add(&hist->buckets[bucket], n);
+	return 0;
+}
+
+/* Corrects one distribution from what was committed before to what is true now. Zeros are not counted. */
+__noinline int dist_commit(struct conn *c, u32 dist, u64 ns)
+{
+	u32 service, key;
+	struct iop_totals *totals;
+	struct iop_hist *hist;
+	struct iop_max *max;
+	u64 done;
+
+	if (!c || dist >= IOP_DISTS || ns == c->done_ns[dist])
+		return 0;
+	done = c->done_ns[dist];
+	c->done_ns[dist] = ns;
+	service = c->service;
+	key = service * IOP_DISTS + dist;
+	hist = bpf_map_lookup_elem(&hists, &key);
+	if (hist && done)
+		hist_count(hist, done, -1);
+	if (hist && ns)
+		hist_count(hist, ns, 1);
+	totals = totals_of(service);
+	if (totals)
+		__sync_fetch_and_add(&totals->sum_ns[dist], ns - done);
+	key = service * 2 + (epoch & 1);
+	max = bpf_map_lookup_elem(&maxima, &key);
+	if (max && ns > max->ns[dist])
+		max->ns[dist] = ns;
+	return 0;
+}
+
+/* CPU and overlappable wait as committed, in units of the moments. */
+static __always_inline u64 moment_x(const struct conn *c)
+{
+	return c->done_ns[IOP_CPU] >> IOP_MOMENT_SHIFT;
+}
+
+static __always_inline u64 moment_y(const struct conn *c)
+{
+	return (c->done_ns[IOP_NETWORK] + c->done_ns[IOP_SLEEP] + c->done_ns[IOP_CHILD] + c->done_io_ns) >>
+	       IOP_MOMENT_SHIFT;
+}
+
+/* What a request's wall time leaves to say once the parts measured where they happen are known. */
+struct remainder {
+	u64 lock_ns, overlapped_ns, unattributed_ns, parallel_ns, io_ns;
+};
+
+static __always_inline void request_remainder(const struct conn *c, u64 wall, bool loop, bool shared, struct remainder *r)
+{
+	u64 sum = 0, excess, cut;
+
+	for (int i = 0; i < IOP_COSTS; i++)
+		sum += c->cost.ns[i];
+	r->lock_ns = c->cost.ns[IOP_LOCK];
+	if (sum > wall) {
+		/* Threads worked on it side by side. The one that read it waited for the others: that wait is theirs. */
+		excess = sum - wall;
+		cut = shared ? (r->lock_ns < excess ? r->lock_ns : excess) : 0;
+		r->lock_ns -= cut;
+		r->parallel_ns = excess - cut;
+	} else if (loop) {
+		r->overlapped_ns = wall - sum;
+		r->io_ns = c->cost.io_ns < wall - sum ? c->cost.io_ns : wall - sum;
+	} else {
+		r->unattributed_ns = wall - sum;
+	}
+}
+
+static __always_inline void moments_add(struct iop_totals *totals, const struct conn *c, bool add)
+{
+	u64 x = moment_x(c), y = moment_y(c), sign = add ? 1 : (u64)-1;
+
+	__sync_fetch_and_add(&totals->xx, sign * x * x);
+	__sync_fetch_and_add(&totals->yy, sign * y * y);
+	__sync_fetch_and_add(&totals->xy, sign * x * y);
+}
+
+__noinline int request_commit(struct conn *c, u64 now, bool loop)
+{
+	struct remainder r = {};
+	struct iop_totals *totals;
+	u32 service, *shared, i;
+	u64 wall;
+
+	if (!c)
+		return 0;
+	service = c->service;
+	totals = totals_of(service);
+	shared = bpf_map_lookup_elem(&sharing, &service);
+	if (!totals)
+		return 0;
+	wall = now - c->start;
+	request_remainder(c, wall, loop || c->loop, shared && *shared, &r);
+	if (c->state == CONN_OPEN) {
+		__sync_fetch_and_add(&totals->completed, 1);
+		__sync_fetch_and_add(c->request_arrival ? &totals->known : &totals->arrival_unknown, 1);
+	} else {
+		moments_add(totals, c, false);
+	}
+	for (i = 0; i < IOP_COSTS; i++)
+		dist_commit(c, i, i == IOP_LOCK ? r.lock_ns : c->cost.ns[i]);
+	dist_commit(c, IOP_OVERLAPPED, r.overlapped_ns);
+	dist_commit(c, IOP_UNATTRIBUTED, r.unattributed_ns);
+	dist_commit(c, IOP_SERVICE_TIME, wall);
+	if (c->request_arrival) {
+		dist_commit(c, IOP_QUEUE_WAIT, c->start - c->request_arrival);
+		dist_commit(c, IOP_LATENCY, now - c->request_arrival);
+	}
+	__sync_fetch_and_add(&totals->operations, c->cost.operations - c->done_operations);
+	__sync_fetch_and_add(&totals->waits, c->cost.waits - c->done_waits);
+	__sync_fetch_and_add(&totals->parallel_ns, r.parallel_ns - c->done_parallel_ns);
+	__sync_fetch_and_add(&totals->overlapped_io_ns, r.io_ns - c->done_io_ns);
+	c->done_operations = c->cost.operations;
+	c->done_waits = c->cost.waits;
+	c->done_parallel_ns = r.parallel_ns;
+	c->done_io_ns = r.io_ns;
+	moments_add(totals, c, true);
+	c->state = CONN_RESPONDED;
+	return 0;
+}
+

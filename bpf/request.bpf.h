@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A request's life on its accepted connection: IDLE -first byte read-> OPEN -first byte sent-> RESPONDED -first byte
+ * read-> the next one, OPEN.
+ *
+ * Its end is the last send, and no one can know which send is the last. So each send commits all there is to the
+ * service's counters and remembers it; a further send (a streamed response) commits the difference and moves the
+ * histogram entries. Nothing is left to finish when a connection closes, a worker dies or an interval ends, and what a
+ * thread does after the last send is never counted: trailing idle cannot be mistaken for a wait.
+ */
+#ifndef IOPROF_REQUEST_BPF_H
+#define IOPROF_REQUEST_BPF_H
+
+#include "thread.bpf.h"
+
+/* The bits of a request's number: when it was opened, and on which CPU. No CPU opens two in the same nanosecond. */
+static __always_inline u64 request_number(u64 now)
+{
+	return now << 8 | (bpf_get_smp_processor_id() & 0xff);
+}
+
+/*
+ * Functions of their own to the verifier, which looks at them once instead of at every call. request.bpf.c.
+ */
+/* Counts a duration n times, n possibly negative. */
+int hist_count(struct iop_hist *hist, u64 ns, int n);
+/* Commits everything known of the request up to now, which is its end unless more is sent. */
+int request_commit(struct conn *c, u64 now, bool loop);
+
+/* The first byte of a request has been read by thread t. */
+static __always_inline void request_open(struct conn *c, struct thread *t, u32 tid, u64 now)
+{
+	struct iop_totals *totals = totals_of(t->service);
+
+	if (t->request && t->open && !t->adopted)
+		t->interleaved = t->request;
+	thread_release(t);
+	t->pending_ns = 0;
+	t->pending = 0;
+	t->request = request_number(now);
+	t->open = true;
+	t->requests++;
+	__builtin_memset(&c->cost, 0, sizeof(c->cost));
+	__builtin_memset(c->done_ns, 0, sizeof(c->done_ns));
+	c->done_parallel_ns = c->done_io_ns = 0;
+	c->done_operations = c->done_waits = 0;
+	c->service = t->service;
+	c->id = t->request;
+	c->start = now;
+	c->request_arrival = c->arrival <= now ? c->arrival : now;
+	c->arrival = 0;
+	c->opener = tid;
+	c->loop = t->loop;
+	c->state = CONN_OPEN;
+	if (totals)
+		__sync_fetch_and_add(t->loop ? &totals->opened_by_loop : &totals->opened_by_worker, 1);
+}
+
+/* Its connection has closed, or its worker has died, before a byte of response. */
+static __always_inline void request_abort(struct conn *c)
+{
+	struct iop_totals *totals = totals_of(c->service);
+
+	if (c->state != CONN_OPEN)
+		return;
+	c->state = CONN_IDLE;
+	c->id = 0;
+	if (totals)
+		__sync_fetch_and_add(&totals->aborted, 1);
+}
+
+/* Gathers what other threads, or this one before it went on to something else, have spent on it. */
+static __always_inline void request_collect(struct conn *c)
+{
+	u32 service = c->service, *shared = bpf_map_lookup_elem(&sharing, &service);
+	struct cost *share;
+
+	if (!shared || !*shared)
+		return;
+	share = bpf_map_lookup_elem(&shares, &c->id);
+	if (share)
+		cost_move(&c->cost, share);
+}
+
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The scheduler's side: when a thread runs, waits, and is waited for.
+ *
+ * Question: of the time a thread is not running, what is run queue, what is waiting for whom, what is idle? A wait is
+ * closed when its thread runs again and is cut in two at its wake-up: before, it waited; after, it was runnable.
+ *
+ * Futex waits are the hard ones. They are locks, or waiting for work. A thread with a request of its own open cannot
+ * wait for work, so its wait is a lock, and so is from then on every wait on that address (the interpreter's lock, a
+ * mutex). A thread that waits elsewhere without a request is idle; if a thread that has read a request wakes it, it has
+ * been handed that request and works for it until it waits for work again.
+ */
+#include "vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "wait.bpf.h"
+
+static __always_inline void switch_out(struct thread *t, struct task_struct *task, u32 state, u64 now)
+{
+	if (t->run == RUN_ON_CPU || t->run == RUN_UNKNOWN)
+		thread_charge(t, now);
+	t->since = now;
+	if (!state) {
+		t->run = RUN_RUNNABLE;
+		return;
+	}
+	t->run = RUN_BLOCKED;
+	t->woken = 0;
+	t->handoff = 0;
+	wait_classify(t, task, state, now);
+	if (!t->request || !t->open)
+		return;
+	/* What is not this thread's alone must be where the thread that answers finds it, before that one runs. */
+	if (t->adopted)
+		thread_share(t);
+	else if (t->loop && waits_for_work(t))
+		thread_release(t);
+}
+
+static __always_inline void close_futex_wait(struct thread *t, u64 ns)
+{
+	if (t->handoff) {
+		thread_adopt(t, t->handoff);
+	} else if (waits_for_work(t)) {
+		/* Held aside rather than dropped: a response that goes on shows it was a lock. */
+		if (t->request && !t->open && !t->adopted)
+			t->cost.ns[IOP_LOCK] += ns;
+		else if (t->request)
+			thread_release(t);
+	} else {
+		t->cost.ns[IOP_LOCK] += ns;
+		t->cost.waits++;
+	}
+}
+
+static __always_inline void close_wait(struct thread *t, u64 ns, u64 wake)
+{
+	u32 class = t->wait_class;
+
+	if (waits_for_work(t))
+		t->idle_ns += ns;
+	switch (t->wait) {
+	case WAIT_FUTEX:
+		close_futex_wait(t, ns);
+		return;
+	case WAIT_CLASS:
+		if (class < IOP_WAITS)
+			t->cost.ns[class] += ns;
+		t->cost.waits++;
+		return;
+	case WAIT_EVENT:
+		t->cost.ns[pending_class(t->wait_pending)] += ns;
+		t->cost.waits++;
+		return;
+	case WAIT_READY:
+		if (t->deadline && wake >= t->deadline)
+			t->wait_pending |= PENDING_TIMEOUT;
+		break;
+	default:
+		break;
+	}
+	/* An event loop's sleep is nobody's; the requests it serves meanwhile account for it as overlapped. */
+	if (t->wait == WAIT_READY && t->loop)
+		return;
+	t->cost.waits++;
+	t->pending_ns += ns;
+	t->pending |= t->wait_pending;
+}
+
+static __always_inline void switch_in(struct thread *t, u64 now)
+{
+	u64 wake;
+
+	if (t->run == RUN_BLOCKED) {
+		wake = t->woken ? t->woken : now;
+		close_wait(t, wake - t->since, wake);
+		t->cost.ns[IOP_RUN_QUEUE] += now - wake;
+	} else if (t->run == RUN_RUNNABLE) {
+		t->cost.ns[IOP_RUN_QUEUE] += now - t->since;
+	}
+	t->run = RUN_ON_CPU;
+	t->since = now;
+}
+
+/*
+ * Every context switch of the machine. For threads that are not observed: two loads and two branches. For an observed
+ * one: a look-up of its state, the registers at switch-out, at most one hash look-up (futex waits).
+ */
+SEC("tp_btf/sched_switch")
+int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	struct thread *t;
+	u64 now = 0;
+
+	t = thread_lookup(prev);
+	if (t) {
+		now = bpf_ktime_get_ns();
+		switch_out(t, prev, preempt ? 0 : switched_out_state(ctx, prev), now);
+	}
+	t = thread_lookup(next);
+	if (t)
+		switch_in(t, now ? now : bpf_ktime_get_ns());
+	return 0;
+}
+
+/* Who wakes it tells what a futex or an event was about. */
+static __always_inline void woken_by(struct thread *t, struct task_struct *task, struct task_struct *waker_task, u64 now)
+{
+	struct thread *waker = thread_lookup(waker_task);
+	struct lock_key key = { .address = t->futex >> 3, .tgid = task->tgid };
+	u32 one = 1;
+
+	if (!waker || waker == t || waker->service != t->service)
+		return;
+	if (t->wait != WAIT_FUTEX)
+		t->wait_pending |= BPF_CORE_READ(waker_task, real_parent, tgid) == task->tgid &&
+						   waker_task->tgid != task->tgid ?
+					   PENDING_CHILD :
+					   PENDING_MEMBER;
+	if (waker_task->tgid != task->tgid || !waker->request || !waker->open)
+		return;
+	if (waker->adopted) {
+		/* It may be about to report its work done. */
+		thread_charge(waker, now);
+		thread_share(waker);
+		/* Work is handed out by those who read requests; among those it was handed to, it is a lock. */
+		if (t->wait == WAIT_FUTEX && t->adopted && !t->lock) {
+			t->lock = true;
+			if (bpf_map_update_elem(&locks, &key, &one, BPF_ANY))
+				count_loss(IOP_LOSS_LOCKS);
+		}
+	} else if (t->wait == WAIT_FUTEX && !t->lock && !t->loop && waits_for_work(t)) {
+		t->handoff = waker->request;
+	}
+}
+
+/* Every wake-up of the machine; acts on those of observed threads. Runs in the waker, or in an interrupt above anybody. */
+SEC("tp_btf/sched_waking")
+int BPF_PROG(on_waking, struct task_struct *task)
+{
+	struct thread *t = thread_lookup(task);
+
+	if (!t || t->run != RUN_BLOCKED || t->woken)
+		return 0;
+	t->woken = bpf_ktime_get_ns();
+	if (t->wait == WAIT_FUTEX || t->wait == WAIT_EVENT || t->wait == WAIT_READY)
+		woken_by(t, task, bpf_get_current_task_btf(), t->woken);
+	return 0;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The sockets' side, by tracepoints: messages (set A), readiness, new listeners, closed connections.
+ */
+#include "vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "message.bpf.h"
+
+#define TCP_ESTABLISHED 1
+#define TCP_FIN_WAIT1 4
+#define TCP_CLOSE 7
+#define TCP_LAST_ACK 9
+#define TCP_LISTEN 10
+#define TCP_CLOSE_WAIT 8
+
+/* Set A, kernels from 6.3: every message received, or tried to. Once per call; other processes' end at the first look-up. */
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(on_recv, struct sock *sk, int ret, int flags)
+{
+	struct thread *t = thread_current();
+
+	return t ? message(sk, conn_lookup(sk), t, ret, flags, false) : 0;
+}
+
+/* Set A: every message sent. */
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(on_send, struct sock *sk, int ret, int flags)
+{
+	struct thread *t = thread_current();
+
+	return t ? message(sk, conn_lookup(sk), t, ret, flags, true) : 0;
+}
+
+/* Data has become readable: a request has arrived if none is open; an answer if one is awaited. */
+static __always_inline void readable(struct conn *c, u64 now)
+{
+	if (c->arrival)
+		return;
+	if (c->role == ROLE_SERVER ? c->state != CONN_OPEN : c->state == CONN_OPEN)
+		c->arrival = now;
+}
+
+/* A socket no observed thread has touched yet: it may wait to be accepted. */
+static __always_inline void readable_unknown(struct sock *sk, u16 family)
+{
+	u32 *listener = listener_of(sk, family);
+	struct conn *c;
+
+	if (!listener || *listener == IOP_NOT_OURS || BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
+		return;
+	c = conn_new(sk);
+	if (!c)
+		return;
+	c->service = *listener;
+	c->role = ROLE_SERVER;
+	c->arrival = bpf_ktime_get_ns();
+}
+
+/* Every wake-up of a socket's reader on the machine, mostly in an interrupt. Others' sockets: one or two look-ups. */
+SEC("tp_btf/sk_data_ready")
+int BPF_PROG(on_readable, struct sock *sk)
+{
+	struct conn *c = NULL;
+
+	if (!has_socket_storage || sk->sk_bpf_storage)
+		c = conn_lookup(sk);
+	if (c)
+		readable(c, bpf_ktime_get_ns());
+	else
+		readable_unknown(sk, sock_family(sk));
+	return 0;
+}
+
+/* Where sk_data_ready is missing (before 6.3): every TCP segment received, of which those with data count. */
+SEC("tp_btf/tcp_probe")
+int BPF_PROG(on_segment, struct sock *sk, struct sk_buff *skb)
+{
+	struct tcp_skb_cb *control = (struct tcp_skb_cb *)((char *)skb + bpf_core_field_offset(skb->cb));
+	struct conn *c;
+
+	if (BPF_CORE_READ(control, end_seq) == BPF_CORE_READ(control, seq))
+		return 0;
+	c = conn_lookup(sk);
+	if (c)
+		readable(c, bpf_ktime_get_ns());
+	else
+		readable_unknown(sk, sock_family(sk));
+	return 0;
+}
+
+/* TCP state changes: new listeners of the service, and connections closed over an unanswered request. */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_tcp_state, struct sock *sk, int oldstate, int newstate)
+{
+	struct thread *t;
+	struct conn *c;
+	u64 key;
+
+	if (newstate == TCP_LISTEN) {
+		t = thread_current();
+		if (t)
+			listener_add(sk, sock_family(sk), t->service);
+		return 0;
+	}
+	if (newstate != TCP_CLOSE && newstate != TCP_FIN_WAIT1 && newstate != TCP_LAST_ACK)
+		return 0;
+	c = conn_lookup(sk);
+	if (!c)
+		return 0;
+	if (c->role == ROLE_SERVER && c->state == CONN_OPEN)
+		request_abort(c);
+	if (!has_socket_storage && newstate == TCP_CLOSE) {
+		key = (u64)sk;
+		bpf_map_delete_elem(&conns_hash, &key);
+	}
+	return 0;
+}

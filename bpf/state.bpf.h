@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the programs remember: per thread, per connection, per piece of a request. Never seen by user space.
+ */
+#ifndef IOPROF_STATE_BPF_H
+#define IOPROF_STATE_BPF_H
+
+#include "vmlinux.h"
+
+#include "abi.h"
+
+/* What has been spent, on a request or since the last thing that said on which. */
+struct cost {
+	u64 ns[IOP_COSTS];
+	u64 io_ns; /* event loops: time from the last byte of an operation sent to the first byte of its answer */
+	u32 operations;
+	u32 waits;
+};
+
+enum run_state {
+	RUN_UNKNOWN, /* seen at attach, not yet in sched_switch */
+	RUN_ON_CPU,
+	RUN_RUNNABLE,
+	RUN_BLOCKED,
+};
+
+/* Why a thread is blocked: what is known when it goes to sleep. */
+enum wait_kind {
+	WAIT_CLASS,  /* known class: wait_class */
+	WAIT_SOCKET, /* a socket message: the message's event, which follows, names the socket */
+	WAIT_READY,  /* poll and its kin: what the thread does next shows whom it waited for */
+	WAIT_EVENT,  /* pipe, eventfd, signalfd: whoever wakes it shows */
+	WAIT_FUTEX,  /* a lock, or waiting for work: see sched.bpf.c */
+	WAIT_IDLE,   /* accept, or a signal: work to come */
+};
+
+/* What is known of the wait (or waits) whose purpose the next event will show. */
+enum pending {
+	PENDING_SOCKET = 1,
+	PENDING_READY = 2,
+	PENDING_EPOLL = 4,
+	PENDING_TIMEOUT = 8, /* it ended because its time was up */
+	PENDING_CHILD = 16,  /* woken by a child process of the waiting one */
+	PENDING_MEMBER = 32, /* woken by another thread of the service */
+};
+
+struct thread {
+	u64 since; /* start of the current run_state, or of the CPU slice not yet charged */
+	u64 woken; /* when it was first made runnable; 0: still blocked */
+	u64 futex; /* address it waits on */
+	u64 deadline; /* when its poll would time out; 0: never */
+	u64 request; /* what it works for; 0: nothing known */
+	u64 handoff; /* the request whose thread woke it */
+	u64 interleaved; /* open when this thread read another: if it answers it too, it is an event loop */
+	u64 pending_ns; /* waits whose purpose the next event will show */
+	u64 observed_since;
+	u64 cpu_base; /* the scheduler's account when it was first seen */
+	u64 cpu_ns, idle_ns, requests;
+	struct cost cost; /* since the last event, or held aside since the last send */
+	u32 service;
+	u32 adopted_count;
+	u32 pending; /* enum pending */
+	u32 wait_pending; /* the same of the current wait */
+	u8 run; /* enum run_state */
+	u8 wait; /* enum wait_kind */
+	u8 wait_class; /* enum iop_part */
+	bool open; /* its request has not been answered yet by this thread */
+	bool adopted; /* its request was handed to it by the thread that read it */
+	bool loop; /* proven to be an event loop */
+	bool green; /* proven to run a scheduler of its own (goroutines): its futex waits are idle */
+	bool parked; /* its last message on a client-role socket would have blocked */
+	bool lock; /* the futex it waits on is a lock */
+	bool ended; /* it has exited: its totals have moved to its service */
+	bool full; /* its last send on a server-role socket would have blocked */
+};
+
+enum role {
+	ROLE_NEUTRAL, /* neither: socket pairs, sockets that are no message streams */
+	ROLE_SERVER,  /* accepted */
+	ROLE_CLIENT,  /* connected */
+};
+
+enum conn_state {
+	CONN_IDLE,
+	CONN_OPEN,	/* server: request being read or worked on; client: operation sent */
+	CONN_RESPONDED, /* server: at least one byte of the response sent; client: answer being read */
+};
+
+struct conn {
+	u64 arrival; /* first byte of the next request readable (server), of the answer (client); 0: not seen */
+	u64 id; /* the request (server); whose operation it is (client) */
+	u64 start; /* first byte read (server); last byte sent (client) */
+	u64 wait_ns; /* client: waited for this operation so far */
+	u32 service;
+	u32 peer; /* client: row of the map peers */
+	u32 opener; /* server: thread that read the request */
+	u8 role;
+	u8 state;
+	bool loop; /* server: read by an event loop */
+	bool at_attach; /* server: already there when ioprof came, perhaps with a request being worked on */
+	bool counted; /* client: the operation has been counted, within a request */
+	/* From here on server only. */
+	u64 request_arrival; /* of the open request; 0: unknown */
+	u64 inode; /* hash variant: which socket lives at this address */
+	struct cost cost;
+	/* What has been committed of the open request, to be corrected if more is sent. */
+	u64 done_ns[IOP_DISTS];
+	u64 done_parallel_ns, done_io_ns;
+	u32 done_operations, done_waits;
+};
+
+struct lock_key {
+	u64 address; /* in units of 8 bytes: the two halves of a condition variable count as one */
+	u64 tgid;
+};
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Why a thread goes to sleep, from the system call it is in and the file behind its first argument. No system call is
+ * traced for this: the registers are read when the thread is switched out.
+ */
+#ifndef IOPROF_WAIT_BPF_H
+#define IOPROF_WAIT_BPF_H
+
+#include "thread.bpf.h"
+
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+#define S_IFREG 0100000
+#define S_IFBLK 0060000
+#define S_IFDIR 0040000
+
+#define FUTEX_COMMAND 0x7f /* without PRIVATE and CLOCK_REALTIME */
+#define FUTEX_WAIT 0
+#define FUTEX_LOCK_PI 6
+
+/* Whether this wait is for work to come: nothing open, or (an event loop) for whatever comes. */
+static __always_inline bool waits_for_work(const struct thread *t)
+{
+	bool open = t->request && t->open;
+
+	switch (t->wait) {
+	case WAIT_READY:
+		return t->loop || !open;
+	case WAIT_FUTEX:
+		return t->green || (!t->lock && (t->adopted || !open));
+	case WAIT_CLASS:
+		return !open && t->wait_class == IOP_SLEEP;
+	default:
+		return !open;
+	}
+}
+
+static __always_inline void wait_is(struct thread *t, u32 class)
+{
+	t->wait = WAIT_CLASS;
+	t->wait_class = class;
+}
+
+static __always_inline void wait_on_file(struct thread *t, struct task_struct *task, u64 fd)
+{
+	struct file *file = task_file(task, fd);
+
+	if (!file) {
+		wait_is(t, IOP_OTHER);
+		return;
+	}
+	switch (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) {
+	case S_IFSOCK:
+		t->wait = WAIT_SOCKET;
+		t->wait_pending = PENDING_SOCKET;
+		break;
+	case S_IFREG:
+	case S_IFBLK:
+	case S_IFDIR:
+		wait_is(t, IOP_DISK);
+		break;
+	default:
+		t->wait = WAIT_EVENT;
+		break;
+	}
+}
+
+static __always_inline void wait_for_ready(struct thread *t, u32 pending, u64 now, s32 timeout_ms)
+{
+	t->wait = WAIT_READY;
+	t->wait_pending = pending;
+	t->deadline = timeout_ms > 0 ? now + timeout_ms * 1000000ull : 0;
+}
+
+static __always_inline void wait_on_futex(struct thread *t, struct task_struct *task, u64 address, u64 operation)
+{
+	struct lock_key key = { .address = address >> 3, .tgid = task->tgid };
+	u32 command = operation & FUTEX_COMMAND, one = 1;
+
+	t->wait = WAIT_FUTEX;
+	t->futex = address;
+	t->lock = bpf_map_lookup_elem(&locks, &key) != NULL;
+	if (t->green || !t->request || !t->open)
+		return;
+	if (t->parked && command == FUTEX_WAIT) {
+		/* It left an operation that would have blocked and sleeps on a futex: it runs a scheduler of its own. */
+		t->green = true;
+		t->loop = true;
+		return;
+	}
+	if (t->adopted) {
+		/* glibc's mutexes wait plainly, its condition variables and semaphores by bit set. */
+		t->lock |= command == FUTEX_WAIT || command == FUTEX_LOCK_PI;
+		return;
+	}
+	/* With a request of its own open it cannot be waiting for work: this address is a lock. */
+	if (!t->lock && bpf_map_update_elem(&locks, &key, &one, BPF_ANY))
+		count_loss(IOP_LOSS_LOCKS);
+	t->lock = true;
+}
+
+/* Uninterruptible: the block layer says so itself, the rest by the call. */
+static __always_inline void wait_uninterruptible(struct thread *t, struct task_struct *task, int number, u32 kind)
+{
+	if (BPF_CORE_READ_BITFIELD_PROBED(task, in_iowait) || kind == IOP_KIND_FILE || kind == IOP_KIND_DISK)
+		wait_is(t, IOP_DISK);
+	else if (kind == IOP_KIND_CHILD)
+		wait_is(t, IOP_CHILD);
+	else if (number < 0 || kind == IOP_KIND_FUTEX)
+		wait_is(t, IOP_LOCK); /* the address space's lock in a page fault */
+	else
+		wait_is(t, IOP_OTHER);
+}
+
+static __always_inline void wait_classify(struct thread *t, struct task_struct *task, u32 state, u64 now)
+{
+	struct syscall call = {};
+	u32 kind = IOP_KIND_OTHER;
+
+	task_syscall(task, &call);
+	if (call.number >= 0 && call.number < IOP_SYSCALLS)
+		kind = syscall_kinds[call.number & (IOP_SYSCALLS - 1)];
+	t->wait_pending = 0;
+	t->deadline = 0;
+	t->futex = 0;
+	t->lock = false;
+	if (state & TASK_UNINTERRUPTIBLE) {
+		wait_uninterruptible(t, task, call.number, kind);
+		return;
+	}
+	switch (kind) {
+	case IOP_KIND_FILE:
+		wait_on_file(t, task, call.args[0]);
+		break;
+	case IOP_KIND_SOCKET:
+		t->wait = WAIT_SOCKET;
+		t->wait_pending = PENDING_SOCKET;
+		break;
+	case IOP_KIND_EPOLL:
+		wait_for_ready(t, PENDING_READY | PENDING_EPOLL, now, (s32)call.args[3]);
+		break;
+	case IOP_KIND_EPOLL_NO_MS:
+		wait_for_ready(t, PENDING_READY | PENDING_EPOLL, now, 0);
+		break;
+	case IOP_KIND_POLL:
+	case IOP_KIND_PPOLL:
+		wait_for_ready(t, PENDING_READY, now, kind == IOP_KIND_POLL ? (s32)call.args[2] : 0);
+		if (!call.args[1]) /* without descriptors it is a way to sleep */
+			wait_is(t, IOP_SLEEP);
+		break;
+	case IOP_KIND_SELECT:
+		wait_for_ready(t, PENDING_READY, now, 0);
+		if (!call.args[0])
+			wait_is(t, IOP_SLEEP);
+		break;
+	case IOP_KIND_FUTEX:
+		wait_on_futex(t, task, call.args[0], call.args[1]);
+		break;
+	case IOP_KIND_ACCEPT:
+	case IOP_KIND_PAUSE:
+		t->wait = WAIT_IDLE;
+		break;
+	case IOP_KIND_SLEEP:
+		wait_is(t, IOP_SLEEP);
+		break;
+	case IOP_KIND_CHILD:
+		wait_is(t, IOP_CHILD);
+		break;
+	case IOP_KIND_LOCK:
+		wait_is(t, IOP_LOCK);
+		break;
+	case IOP_KIND_DISK:
+		wait_is(t, IOP_DISK);
+		break;
+	default:
+		wait_is(t, IOP_OTHER);
+		break;
+	}
+}
+
+#endif

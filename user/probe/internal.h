@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of this folder share of an open probe. */
+#ifndef IOPROF_PROBE_INTERNAL_H
+#define IOPROF_PROBE_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "abi.h"
+#include "probe/kernel.h"
+#include "probe/peers.h"
+#include "probe/probe.h"
+#include "probe/programs.h"
+#include "probe/threads.h"
+
+/* One service and the counters as last reported. */
+struct probe_service {
+	pid_t pid;
+	char *name;
+	struct iop_totals totals;
+	uint64_t cpu_ns, cpu_observed_ns;
+	uint32_t (*hists)[IOP_BUCKET_COUNT]; /* IOP_DISTS of them */
+};
+
+/* One program's statistics as last reported. */
+struct program_past {
+	uint64_t runs, run_ns, recursion_misses;
+};
+
+struct probe {
+	struct kernel kernel;
+	struct ioprof_bpf *skel;
+	enum probe_socket_set set;
+	int stats_fd; /* -1: the kernel keeps no statistics for us */
+	struct probe_service *services;
+	uint32_t n_services;
+	struct threads *threads;
+	struct peers *peers;
+	struct program_past *program_past; /* in the skeleton's order */
+	uint64_t losses[IOP_LOSS_COUNT];
+	uint64_t interval_start_ns;
+	int64_t interval_start_unix_ns;
+};
+
+/* Loads and attaches with one set of socket hooks. 0 or -errno. */
+int probe_try(const struct programs_opts *opts, struct ioprof_bpf **ret_skel);
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "probe/programs.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <bpf/libbpf.h>
+#include <ioprof.skel.h>
+
+#include "abi.h"
+#include "probe/syscalls.h"
+
+static const char *const SET_NAMES[] = {
+	[PROBE_SOCKET_AUTO] = "auto",
+	[PROBE_SOCKET_TRACEPOINT] = "A (tracepoints)",
+	[PROBE_SOCKET_FEXIT] = "B (fexit)",
+	[PROBE_SOCKET_SYSCALL] = "C (system calls)",
+};
+
+const char *programs_set_name(enum probe_socket_set set)
+{
+	return SET_NAMES[set];
+}
+
+bool programs_set_possible(const struct kernel *kernel, enum probe_socket_set set)
+{
+	switch (set) {
+	case PROBE_SOCKET_TRACEPOINT:
+		return kernel->message_events && kernel->socket_storage;
+	case PROBE_SOCKET_FEXIT:
+		return kernel->inet_operations && kernel->socket_storage;
+	default:
+		return true;
+	}
+}
+
+static void choose_messages(struct ioprof_bpf *skel, const struct programs_opts *opts)
+{
+	bool fexit = opts->set == PROBE_SOCKET_FEXIT, unix_operations = opts->kernel->unix_operations;
+	bool tracepoint = opts->set == PROBE_SOCKET_TRACEPOINT;
+
+	bpf_program__set_autoload(skel->progs.on_recv, tracepoint);
+	bpf_program__set_autoload(skel->progs.on_send, tracepoint);
+	bpf_program__set_autoload(skel->progs.inet_received, fexit);
+	bpf_program__set_autoload(skel->progs.inet6_received, fexit);
+	bpf_program__set_autoload(skel->progs.unix_received, fexit && unix_operations);
+	bpf_program__set_autoload(skel->progs.inet_sent, fexit);
+	bpf_program__set_autoload(skel->progs.inet6_sent, fexit);
+	bpf_program__set_autoload(skel->progs.unix_sent, fexit && unix_operations);
+	bpf_program__set_autoload(skel->progs.inet_sent_page, fexit && opts->kernel->inet_sendpage);
+	bpf_program__set_autoload(skel->progs.on_syscall_exit, opts->set == PROBE_SOCKET_SYSCALL);
+	bpf_program__set_autoload(skel->progs.on_readable, opts->kernel->readable_event);
+	bpf_program__set_autoload(skel->progs.on_segment, !opts->kernel->readable_event);
+}
+
+static int choose_storage(struct ioprof_bpf *skel, const struct programs_opts *opts)
+{
+	bool sockets = opts->set != PROBE_SOCKET_SYSCALL && opts->kernel->socket_storage;
+	int r;
+
+	skel->rodata->has_task_storage = opts->task_storage;
+	skel->rodata->has_socket_storage = sockets;
+	bpf_program__set_autoload(skel->progs.find_connections, sockets);
+	/* The variant that is not used must neither fail to be created nor take memory. */
+	r = opts->task_storage ? bpf_map__set_max_entries(skel->maps.threads_hash, 1) :
+				 bpf_map__set_autocreate(skel->maps.threads, false);
+	if (r)
+		return r;
+	return sockets ? bpf_map__set_max_entries(skel->maps.conns_hash, 1) :
+			 bpf_map__set_autocreate(skel->maps.conns, false);
+}
+
+static int set_sizes(struct ioprof_bpf *skel, const struct programs_opts *opts)
+{
+	const struct {
+		struct bpf_map *map;
+		unsigned int entries;
+	} sizes[] = {
+		{ skel->maps.totals, opts->n_services },
+		{ skel->maps.sharing, opts->n_services },
+		{ skel->maps.maxima, opts->n_services * 2 },
+		{ skel->maps.hists, opts->n_services * IOP_DISTS },
+		{ skel->maps.peer_ids, opts->max_peers },
+		{ skel->maps.peers, opts->n_services + opts->max_peers },
+		{ skel->maps.processes, opts->max_processes },
+	};
+	int r;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		r = bpf_map__set_max_entries(sizes[i].map, sizes[i].entries);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int configure(struct ioprof_bpf *skel, const struct programs_opts *opts)
+{
+	int r;
+
+	choose_messages(skel, opts);
+	r = choose_storage(skel, opts);
+	if (r)
+		return r;
+	r = set_sizes(skel, opts);
+	if (r)
+		return r;
+	skel->rodata->has_prev_state = opts->kernel->prev_state;
+	skel->rodata->has_task_pt_regs = opts->kernel->task_pt_regs;
+	skel->rodata->service_count = opts->n_services;
+	skel->rodata->peer_rows = opts->n_services + opts->max_peers;
+	syscalls_fill_kinds((unsigned char *)skel->rodata->syscall_kinds);
+	syscalls_fill_messages((unsigned char *)skel->rodata->syscall_messages);
+	skel->bss->epoch = 0;
+	skel->bss->peers_used = opts->n_services;
+	return 0;
+}
+
+int programs_load(const struct programs_opts *opts, struct ioprof_bpf **ret_skeleton)
+{
+	struct ioprof_bpf *skel;
+	int r;
+
+	skel = ioprof_bpf__open();
+	if (!skel)
+		return -errno;
+	r = configure(skel, opts);
+	if (!r)
+		r = ioprof_bpf__load(skel);
+	if (r) {
+		ioprof_bpf__destroy(skel);
+		return r;
+	}
+	*ret_skeleton = skel;
+	return 0;
+}
+
+int programs_attach(struct ioprof_bpf *skel)
+{
+	const struct bpf_object_skeleton *s = skel->skeleton;
+	struct bpf_program *program;
+	struct bpf_link *link;
+
+	for (int i = 0; i < s->prog_cnt; i++) {
+		program = *s->progs[i].prog;
+		if (!bpf_program__autoload(program) || bpf_program__expected_attach_type(program) == BPF_TRACE_ITER)
+			continue;
+		link = bpf_program__attach(program);
+		if (!link)
+			return -errno;
+		*s->progs[i].link = link;
+	}
+	return 0;
+}

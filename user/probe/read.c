@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From the kernel's counters to a snapshot: what each grew by since the last one. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <ioprof.skel.h>
+
+#include "abi.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "probe/counters.h"
+#include "probe/internal.h"
+#include "probe/iterate.h"
+
+_Static_assert((int)IOP_NETWORK == (int)PART_NETWORK && (int)IOP_CLIENT == (int)PART_CLIENT &&
+		       (int)IOP_DISK == (int)PART_DISK && (int)IOP_LOCK == (int)PART_LOCK &&
+		       (int)IOP_SLEEP == (int)PART_SLEEP && (int)IOP_CHILD == (int)PART_CHILD &&
+		       (int)IOP_OTHER == (int)PART_OTHER && (int)IOP_CPU == (int)PART_CPU &&
+		       (int)IOP_RUN_QUEUE == (int)PART_RUN_QUEUE && (int)IOP_OVERLAPPED == (int)PART_OVERLAPPED &&
+		       (int)IOP_UNATTRIBUTED == (int)PART_UNATTRIBUTED && (int)IOP_PARTS == (int)PART_COUNT,
+	       "part.def and abi.h name the parts in the same order");
+_Static_assert((int)IOP_LOSS_THREADS == (int)LOSS_THREADS && (int)IOP_LOSS_CONNECTIONS == (int)LOSS_CONNECTIONS &&
+		       (int)IOP_LOSS_PROCESSES == (int)LOSS_PROCESSES && (int)IOP_LOSS_LISTENERS == (int)LOSS_LISTENERS &&
+		       (int)IOP_LOSS_PEERS == (int)LOSS_PEERS && (int)IOP_LOSS_SHARES == (int)LOSS_SHARES &&
+		       (int)IOP_LOSS_LOCKS == (int)LOSS_LOCKS && (int)IOP_LOSS_BUSY == (int)LOSS_BUSY &&
+		       (int)IOP_LOSS_COUNT == (int)LOSS_RECURSION,
+	       "loss.def and abi.h name the losses in the same order");
+
+#define TOTALS (sizeof(struct iop_totals) / sizeof(uint64_t))
+#define MOMENT_UNIT_S ((double)(1 << IOP_MOMENT_SHIFT) * 1e-9)
+
+static void take_requests(struct iop_totals *past, const struct iop_totals *now, struct service *service)
+{
+	struct requests *requests = &service->requests;
+	struct evidence *evidence = &service->evidence;
+	double unit2 = MOMENT_UNIT_S * MOMENT_UNIT_S;
+
+#define TAKE_COUNTER(field) counters_take((uint64_t *)&past->field, now->field)
+	requests->completed = TAKE_COUNTER(completed);
+	requests->arrival_unknown = TAKE_COUNTER(arrival_unknown);
+	requests->at_attach = TAKE_COUNTER(at_attach);
+	requests->aborted = TAKE_COUNTER(aborted);
+	requests->operations = TAKE_COUNTER(operations);
+	requests->waits = TAKE_COUNTER(waits);
+	requests->parallel_ns = TAKE_COUNTER(parallel_ns);
+	service->overlapped_io_ns = TAKE_COUNTER(overlapped_io_ns);
+	service->moments.xx = (double)TAKE_COUNTER(xx) * unit2;
+	service->moments.yy = (double)TAKE_COUNTER(yy) * unit2;
+	service->moments.xy = (double)TAKE_COUNTER(xy) * unit2;
+	evidence->opened_by_loop = TAKE_COUNTER(opened_by_loop);
+	evidence->opened_by_worker = TAKE_COUNTER(opened_by_worker);
+	evidence->handed_off = TAKE_COUNTER(handed_off);
+	evidence->pool_ns = TAKE_COUNTER(pool_ns);
+	evidence->own_ns = TAKE_COUNTER(own_ns);
+	service->latency.count = service->queue_wait.count = TAKE_COUNTER(known);
+#undef TAKE_COUNTER
+	service->service_time.count = requests->completed;
+	for (int i = 0; i < PART_COUNT; i++)
+		service->parts[i].count = requests->completed;
+}
+
+/* The distributions of a service in the kernel's order. */
+static struct dist *dist_of(struct service *service, unsigned int i)
+{
+	switch (i) {
+	case IOP_LATENCY:
+		return &service->latency;
+	case IOP_QUEUE_WAIT:
+		return &service->queue_wait;
+	case IOP_SERVICE_TIME:
+		return &service->service_time;
+	default:
+		return &service->parts[i];
+	}
+}
+
+/* The kernel leaves zeros out: they are what is missing to the count. */
+static void take_hist(uint32_t *past, const uint32_t *now, struct dist *dist)
+{
+	uint64_t counted = 0;
+
+	for (unsigned int b = 0; b < IOP_BUCKET_COUNT; b++) {
+		dist->buckets[b] = counters_take32(&past[b], now[b]);
+		counted += dist->buckets[b];
+	}
+	if (counted < dist->count)
+		dist->buckets[0] += dist->count - counted;
+	else
+		dist->count = counted;
+}
+
+static int read_dists(struct probe *probe, uint32_t index, struct service *service, const struct iop_totals *now)
+{
+	struct probe_service *past = &probe->services[index];
+	uint32_t key, buckets[IOP_BUCKET_COUNT];
+	int r;
+
+	if (!past->hists)
+		past->hists = calloc(IOP_DISTS, sizeof(*past->hists));
+	if (!past->hists)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < IOP_DISTS; i++) {
+		key = index * IOP_DISTS + i;
+		r = counters_sum32(bpf_map__fd(probe->skel->maps.hists), key, IOP_BUCKET_COUNT, buckets);
+		if (r < 0)
+			return r;
+		take_hist(past->hists[i], buckets, dist_of(service, i));
+		dist_of(service, i)->sum_ns = counters_take((uint64_t *)&past->totals.sum_ns[i], now->sum_ns[i]);
+	}
+	return 0;
+}
+
+static int read_maxima(struct probe *probe, uint32_t epoch, uint32_t index, struct service *service)
+{
+	uint64_t max[IOP_DISTS] = { 0 };
+	int r;
+
+	r = counters_take_max(bpf_map__fd(probe->skel->maps.maxima), index * 2 + (epoch & 1), IOP_DISTS, max);
+	for (unsigned int i = 0; i < IOP_DISTS && !r; i++)
+		dist_of(service, i)->max_ns = max[i];
+	return r;
+}
+
+static int find_listeners(struct probe *probe, struct snapshot *s)
+{
+	struct iop_listener key, *previous = NULL;
+	int fd = bpf_map__fd(probe->skel->maps.listeners);
+	uint32_t service;
+
+	while (!bpf_map_get_next_key(fd, previous, &key)) {
+		previous = &key;
+		if (!bpf_map_lookup_elem(fd, &key, &service) && service < s->n_services)
+			s->services[service].evidence.listens = true;
+	}
+	return 0;
+}
+
+/* What could not be told apart, and why: sentences for the report. */
+static int note_service(struct service *service)
+{
+	double wall = (double)service->service_time.sum_ns;
+	const struct evidence *evidence = &service->evidence;
+
+	if (wall <= 0)
+		return 0;
+	if ((double)service->parts[PART_UNATTRIBUTED].sum_ns > 0.02 * wall &&
+	    service_add_note(service, evidence->handed_off ?
+					      "Part of the requests' time is unattributed: they change threads in a way the kernel "
+					      "does not show." :
+					      "Part of the requests' time is unattributed: nothing the threads did while they were "
+					      "open shows what it was for."))
+		return -ENOMEM;
+	if ((double)service->requests.parallel_ns > 0.02 * wall &&
+	    service_add_note(service, "Threads work on one request side by side: its parts add up to more than its time."))
+		return -ENOMEM;
+	if (evidence->opened_by_loop > evidence->opened_by_worker && service->requests.operations == 0 &&
+	    evidence->handed_off == 0 && (double)service->parts[PART_OVERLAPPED].sum_ns > 0.5 * wall &&
+	    service_add_note(service, "Most of the requests' time passes while their event loop serves others or sleeps, without "
+				      "an operation outstanding: timers, or requests queueing for the loop."))
+		return -ENOMEM;
+	return 0;
+}
+
+static int read_service(struct probe *probe, uint32_t epoch, uint32_t index, const struct iop_totals *now,
+			struct service *service)
+{
+	struct probe_service *past = &probe->services[index];
+	uint64_t cpu_ns, cpu_observed_ns;
+	int r;
+
+	service->name = strdup(past->name);
+	if (!service->name)
+		return -ENOMEM;
+	take_requests(&past->totals, now, service);
+	r = read_dists(probe, index, service, now);
+	if (r < 0)
+		return r;
+	r = read_maxima(probe, epoch, index, service);
+	if (r < 0)
+		return r;
+	threads_cpu(probe->threads, index, &cpu_ns, &cpu_observed_ns);
+	service->cpu_ns = counters_take(&past->cpu_ns, cpu_ns + now->ended_cpu_ns);
+	service->cpu_observed_ns = counters_take(&past->cpu_observed_ns, cpu_observed_ns + now->ended_cpu_observed_ns);
+	r = threads_processes(probe->threads, index, past->pid, &service->pids, &service->n_pids);
+	if (r < 0)
+		return r;
+	threads_workers(probe->threads, index, &service->workers, &service->evidence);
+	return note_service(service);
+}
+
+static int read_threads(struct probe *probe)
+{
+	void *records;
+	size_t size;
+	int r;
+
+	r = iterate_read(probe->skel->progs.report_threads, &records, &size);
+	if (r < 0)
+		return r;
+	threads_update(probe->threads, records, size / sizeof(struct iop_thread_record));
+	return 0;
+}
+
+/* Each program's cost, and the events it missed because it was running already. */
+static int read_programs(struct probe *probe, struct snapshot *s)
+{
+	const struct bpf_object_skeleton *skeleton = probe->skel->skeleton;
+	struct bpf_program *program;
+	struct bpf_prog_info info;
+	struct program_cost *cost;
+	struct program_past *past;
+	uint32_t size;
+
+	if (!probe->program_past)
+		probe->program_past = calloc((size_t)skeleton->prog_cnt, sizeof(*probe->program_past));
+	s->programs = calloc((size_t)skeleton->prog_cnt, sizeof(*s->programs));
+	if (!probe->program_past || !s->programs)
+		return -ENOMEM;
+	s->cost_known = probe->stats_fd >= 0;
+	for (int i = 0; i < skeleton->prog_cnt; i++) {
+		program = *skeleton->progs[i].prog;
+		if (!bpf_program__autoload(program))
+			continue;
+		size = sizeof(info);
+		memset(&info, 0, size);
+		if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
+			return -errno;
+		past = &probe->program_past[i];
+		s->losses[LOSS_RECURSION] += counters_take(&past->recursion_misses, info.recursion_misses);
+		cost = &s->programs[s->n_programs++];
+		cost->name = skeleton->progs[i].name;
+		cost->runs = counters_take(&past->runs, info.run_cnt);
+		cost->run_ns = counters_take(&past->run_ns, info.run_time_ns);
+	}
+	return 0;
+}
+
+static int read_losses(struct probe *probe, struct snapshot *s)
+{
+	uint64_t now;
+	int r = 0;
+
+	for (uint32_t i = 0; i < IOP_LOSS_COUNT && !r; i++) {
+		r = counters_sum(bpf_map__fd(probe->skel->maps.losses), i, 1, &now);
+		if (!r)
+			s->losses[i] = counters_take(&probe->losses[i], now);
+	}
+	return r;
+}
+
+static int note_kernel(const struct probe *probe, struct snapshot *s)
+{
+	if (!probe->kernel.readable_event &&
+	    snapshot_add_note(s, "This kernel has no sk_data_ready event: arrivals are known for TCP only; requests over AF_UNIX "
+				 "sockets have no queue wait and no latency."))
+		return -ENOMEM;
+	if (probe->set == PROBE_SOCKET_FEXIT && !probe->kernel.unix_operations &&
+	    snapshot_add_note(s, "AF_UNIX is a module whose functions this probe cannot see: requests over AF_UNIX are missing."))
+		return -ENOMEM;
+	if (probe->set == PROBE_SOCKET_SYSCALL &&
+	    snapshot_add_note(s, "Messages are seen as system calls return: sendfile from a file is seen, splice and io_uring are "
+				 "not, and every system call of the machine pays for it."))
+		return -ENOMEM;
+	return 0;
+}
+
+static int read_services(struct probe *probe, uint32_t epoch, struct snapshot *s)
+{
+	_cleanup_free_ struct iop_totals *totals = NULL;
+	int r;
+
+	totals = calloc(probe->n_services, sizeof(*totals));
+	if (!totals)
+		return -ENOMEM;
+	/* Ended threads before live ones: one that ends in between is missed now and seen next time, never counted twice. */
+	for (uint32_t i = 0; i < probe->n_services; i++) {
+		r = counters_sum(bpf_map__fd(probe->skel->maps.totals), i, TOTALS, (uint64_t *)&totals[i]);
+		if (r < 0)
+			return r;
+	}
+	r = read_threads(probe);
+	for (uint32_t i = 0; i < probe->n_services && !r; i++)
+		r = read_service(probe, epoch, i, &totals[i], &s->services[i]);
+	return r;
+}
+
+static int read_into(struct probe *probe, struct snapshot *s)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+	uint32_t epoch = probe->skel->bss->epoch;
+	int r;
+
+	s->start_unix_ns = probe->interval_start_unix_ns;
+	s->duration_ns = now_ns - probe->interval_start_ns;
+	probe->interval_start_unix_ns += (int64_t)s->duration_ns;
+	probe->interval_start_ns = now_ns;
+	/* From here on the programs write the other half of the maxima. */
+	__atomic_store_n(&probe->skel->bss->epoch, epoch + 1, __ATOMIC_SEQ_CST);
+	r = read_services(probe, epoch, s);
+	if (!r)
+		r = peers_read(probe->peers, s);
+	if (!r)
+		r = find_listeners(probe, s);
+	if (!r)
+		r = read_programs(probe, s);
+	if (!r)
+		r = read_losses(probe, s);
+	if (!r)
+		r = note_kernel(probe, s);
+	return r;
+}
+
+int probe_read(struct probe *probe, struct snapshot **ret_snapshot)
+{
+	_cleanup_(snapshot_freep) struct snapshot *s = NULL;
+	int r;
+
+	s = snapshot_new(probe->n_services);
+	if (!s)
+		return -ENOMEM;
+	r = read_into(probe, s);
+	if (r < 0)
+		return r;
+	*ret_snapshot = TAKE(s);
+	return 0;
+}

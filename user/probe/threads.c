@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "probe/threads.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+
+#include "base/cleanup.h"
+
+struct identity {
+	uint64_t start_time;
+	uint32_t tid, padding;
+};
+
+/* What a thread had done by the update before. */
+struct past {
+	struct identity identity;
+	uint64_t observed_ns, idle_ns;
+	UT_hash_handle hh;
+};
+
+struct threads {
+	struct iop_thread_record *records; /* by service, process, thread */
+	size_t n;
+	struct past *past; /* the update before */
+};
+
+struct threads *threads_new(void)
+{
+	return calloc(1, sizeof(struct threads));
+}
+
+static void forget(struct threads *threads)
+{
+	struct past *past, *next;
+
+	HASH_ITER(hh, threads->past, past, next)
+	{
+		HASH_DEL(threads->past, past);
+		free(past);
+	}
+}
+
+void threads_free(struct threads *threads)
+{
+	if (!threads)
+		return;
+	forget(threads);
+	free(threads->records);
+	free(threads);
+}
+
+static int compare_records(const void *a, const void *b)
+{
+	const struct iop_thread_record *x = a, *y = b;
+
+	if (x->service != y->service)
+		return x->service < y->service ? -1 : 1;
+	if (x->tgid != y->tgid)
+		return x->tgid < y->tgid ? -1 : 1;
+	return x->tid < y->tid ? -1 : x->tid > y->tid;
+}
+
+/* Out of memory leaves a thread without a past: its whole life then counts as this interval's. */
+static void remember(struct threads *threads)
+{
+	const struct iop_thread_record *record;
+	struct past *past;
+
+	forget(threads);
+	for (size_t i = 0; i < threads->n; i++) {
+		record = &threads->records[i];
+		past = calloc(1, sizeof(*past));
+		if (!past)
+			return;
+		past->identity.start_time = record->start_time;
+		past->identity.tid = record->tid;
+		past->observed_ns = record->observed_ns;
+		past->idle_ns = record->idle_ns;
+		HASH_ADD(hh, threads->past, identity, sizeof(past->identity), past);
+	}
+}
+
+void threads_update(struct threads *threads, struct iop_thread_record *records, size_t n)
+{
+	remember(threads);
+	free(threads->records);
+	if (n)
+		qsort(records, n, sizeof(*records), compare_records);
+	threads->records = records;
+	threads->n = n;
+}
+
+void threads_cpu(const struct threads *threads, uint32_t service, uint64_t *ret_ns, uint64_t *ret_observed_ns)
+{
+	uint64_t ns = 0, observed_ns = 0;
+
+	for (size_t i = 0; i < threads->n; i++) {
+		if (threads->records[i].service != service)
+			continue;
+		ns += threads->records[i].cpu_ns;
+		observed_ns += threads->records[i].cpu_observed_ns;
+	}
+	*ret_ns = ns;
+	*ret_observed_ns = observed_ns;
+}
+
+int threads_processes(const struct threads *threads, uint32_t service, pid_t first, pid_t **ret_pids, size_t *ret_n)
+{
+	const struct iop_thread_record *record;
+	_cleanup_free_ pid_t *pids = NULL;
+	size_t n = 0;
+
+	pids = calloc(threads->n + 1, sizeof(*pids));
+	if (!pids)
+		return -ENOMEM;
+	for (size_t i = 0; i < threads->n; i++) {
+		record = &threads->records[i];
+		if (record->service != service || (n && pids[n - 1] == (pid_t)record->tgid))
+			continue;
+		pids[n++] = (pid_t)record->tgid;
+	}
+	for (size_t i = 1; i < n; i++) {
+		if (pids[i] != first)
+			continue;
+		memmove(pids + 1, pids, i * sizeof(*pids));
+		pids[0] = first;
+		break;
+	}
+	*ret_pids = TAKE(pids);
+	*ret_n = n;
+	return 0;
+}
+
+/* One process's share of the records. */
+struct process {
+	const struct iop_thread_record *threads;
+	size_t n;
+	size_t serving; /* threads that have read a request */
+	size_t handed;	/* threads that were handed one */
+};
+
+static struct process next_process(const struct threads *threads, size_t i)
+{
+	struct process p = { .threads = threads->records + i };
+
+	for (; i + p.n < threads->n && p.threads[p.n].tgid == p.threads[0].tgid; p.n++) {
+		p.serving += p.threads[p.n].requests > 0;
+		p.handed += p.threads[p.n].adopted > 0;
+	}
+	return p;
+}
+
+static bool named_like(const struct process *p, const struct iop_thread_record *thread, bool handed)
+{
+	const struct iop_thread_record *other;
+
+	for (size_t i = 0; i < p->n; i++) {
+		other = &p->threads[i];
+		if ((handed ? other->adopted : other->requests) && !memcmp(other->comm, thread->comm, sizeof(thread->comm)))
+			return true;
+	}
+	return false;
+}
+
+/* Whether a thread of a process that serves is one of its workers. pooled: requests are handed to a pool. */
+static bool is_worker(const struct process *p, const struct iop_thread_record *thread, bool pooled)
+{
+	bool first = thread->tid == thread->tgid;
+
+	if (pooled && p->handed)
+		return thread->adopted || (!first && !thread->requests && named_like(p, thread, true));
+	if (thread->requests)
+		return true;
+	/* One reader in a process says nothing of other threads: only a pool of readers has idle members. */
+	return !first && !thread->loop && p->serving > 1 && named_like(p, thread, false);
+}
+
+static bool same_parent(const struct process *a, const struct process *b)
+{
+	return a->threads[0].parent_tgid == b->threads[0].parent_tgid &&
+	       !memcmp(a->threads[0].comm, b->threads[0].comm, sizeof(a->threads[0].comm));
+}
+
+/* An idle sibling of a process that serves. */
+static bool is_spare(const struct threads *threads, const struct process *process)
+{
+	struct process other;
+
+	for (size_t i = 0; i < threads->n; i += other.n) {
+		other = next_process(threads, i);
+		if (other.serving && other.threads[0].service == process->threads[0].service &&
+		    same_parent(&other, process))
+			return true;
+	}
+	return false;
+}
+
+static void count_worker(const struct threads *threads, const struct iop_thread_record *thread, struct workers *workers)
+{
+	struct identity id = { .start_time = thread->start_time, .tid = thread->tid };
+	uint64_t observed = thread->observed_ns, idle = thread->idle_ns;
+	struct past *past = NULL;
+
+	HASH_FIND(hh, threads->past, &id, sizeof(id), past);
+	if (past) {
+		observed -= past->observed_ns < observed ? past->observed_ns : observed;
+		idle -= past->idle_ns < idle ? past->idle_ns : idle;
+	}
+	workers->count++;
+	workers->wall_ns += observed;
+	workers->busy_ns += observed > idle ? observed - idle : 0;
+}
+
+void threads_workers(struct threads *threads, uint32_t service, struct workers *ret_workers,
+		     struct evidence *evidence)
+{
+	bool pooled = evidence->pool_ns > evidence->own_ns;
+	struct workers workers = { 0 };
+	struct process p;
+	uint32_t before;
+
+	for (size_t i = 0; i < threads->n; i += p.n) {
+		p = next_process(threads, i);
+		if (p.threads[0].service != service)
+			continue;
+		before = workers.count;
+		for (size_t k = 0; k < p.n; k++) {
+			evidence->threads_serving += p.threads[k].requests > 0;
+			evidence->loops += p.threads[k].loop;
+			if (p.serving && is_worker(&p, &p.threads[k], pooled))
+				count_worker(threads, &p.threads[k], &workers);
+		}
+		evidence->processes_serving += p.serving > 0;
+		if (!p.serving && is_spare(threads, &p))
+			count_worker(threads, &p.threads[0], &workers);
+		workers.processes += workers.count > before;
+	}
+	*ret_workers = workers;
+}
