@@ -2,6 +2,7 @@
 """What every end-to-end test needs: root, the ioprof binary, and a clean end."""
 
 import os
+import resource
 import sys
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import ioprof_run  # noqa: E402
+
+
+OPEN_FILES = 16384
 
 
 def pytest_configure(config):
@@ -23,3 +27,6 @@ def ready_machine():
         pytest.exit("the end-to-end tests need root", 1)
     if not os.access(ioprof_run.binary(), os.X_OK):
         pytest.exit(f"no ioprof at {ioprof_run.binary()}: build it, or set IOPROF", 1)
+    # For thousands of connections; what the tests start inherits it.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(OPEN_FILES, hard), hard))

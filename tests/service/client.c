@@ -273,9 +273,9 @@ static int client_open(struct client *c)
 	    epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, c->timer_fd, &event) < 0)
 		return -errno;
 	r = compose(c);
-	/* A connection per request is opened when the request begins: a worker might take it
-	 * before. */
-	for (unsigned int i = c->opts->close ? c->opts->connections : 0; i < c->n_conns && !r; i++)
+	/* Idle ones first. A connection per request is opened when its request begins: a worker
+	 * might take it before. */
+	for (unsigned int i = c->n_conns; i-- > (c->opts->close ? c->opts->connections : 0) && !r;)
 		r = conn_open(c, &c->conns[i]);
 	return r;
 }

@@ -8,6 +8,7 @@
  */
 #include <argp.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ struct service {
 	int (*model)(const struct serve_opts *opts);
 	struct net_address listen;
 	unsigned int n_processes; /* 0: serve in the first process */
+	unsigned int n_open_files;
 	const char *truth_path;
 	pid_t pids[MAX_PROCESSES];
 };
@@ -64,6 +66,7 @@ enum option_key {
 	KEY_CLIENT_POLL,
 	KEY_DIE_AT,
 	KEY_EXEC_AT,
+	KEY_OPEN_FILES,
 };
 
 static const struct argp_option options[] = {
@@ -146,6 +149,10 @@ static const struct argp_option options[] = {
 	 .key = KEY_AFTER_CALLS,
 	 .arg = "N",
 	 .doc = "Calls to the first downstream after the response (not in loops)"},
+	{.name = "open-files",
+	 .key = KEY_OPEN_FILES,
+	 .arg = "N",
+	 .doc = "Open so many files first: descriptors of connections are above them"},
 	{.name = "die-at",
 	 .key = KEY_DIE_AT,
 	 .arg = "N",
@@ -364,6 +371,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_TRUTH:
 		service->truth_path = arg;
 		return 0;
+	case KEY_OPEN_FILES:
+		service->n_open_files = count(arg, state);
+		return 0;
 	case ARGP_KEY_END:
 		check(service, state);
 		return 0;
@@ -517,6 +527,9 @@ static int open_all(struct service *service)
 	int truth_fd;
 	int r;
 
+	for (unsigned int i = 0; i < service->n_open_files; i++)
+		if (open("/dev/null", O_RDONLY | O_CLOEXEC) < 0)
+			return -errno;
 	r = truth_open(inherited(ENV_TRUTH), &service->serve.work.truth, &truth_fd);
 	if (r < 0)
 		return r;

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every knob of the known-answer service under every model that can have it: ioprof's figures against the truth.
+
+Durations in microseconds. Two connections at most work at a time, so that the machine's processors suffice.
+"""
+
+import os
+import tempfile
+
+import pytest
+
+import ioprof_run
+from service_run import Downstream, Service
+from truth_compare import (CLOSURE, check_closure, check_cpu, check_everything, check_losses, check_operations,
+                           check_requests, check_service_time, check_wait, service_of)
+
+BLOCKING = {
+    "prefork": ["--processes=2"],
+    "threads": ["--threads=2"],
+    "acceptor": ["--model=acceptor", "--threads=2"],
+}
+POOLS = {
+    "loop+pool": ["--model=loop+pool", "--threads=4"],
+    "loop+pool-writes": ["--model=loop+pool", "--threads=4", "--pool-writes"],
+}
+
+# Knob: what the service does per request; {db} and {cache} are downstreams, {disk} is a file.
+CALLS = {
+    "calls": "--cpu=1000 --call={db},3,4000",
+    "calls-poll": "--cpu=1000 --call={db},3,4000 --peer-poll --client-poll",
+    "calls-new-connection": "--cpu=1000 --call={db},3,4000 --new-connection",
+    "calls-in-pieces": "--cpu=500 --call={db},2,3000 --peer-sends=2 --peer-pieces=3",
+    "calls-that-rarely-block": "--cpu=1000 --call={db},20,0",
+    "two-peers": "--cpu=500 --call={db},3,2000 --call={cache},2,500-1500",
+}
+WAITS = {
+    "cpu": "--cpu=5000",
+    "sleep": "--cpu=500 --sleep=8000",
+    "lock-while-sleeping": "--lock-sleep=3000",
+    "lock-while-computing": "--sleep=2000 --lock-burn=3000",
+    "disk": "--cpu=500 --disk={disk} --disk-reads=8 --disk-bytes=65536",
+    "child": "--cpu=500 --child=5000",
+    "streamed": "--cpu=500 --chunks=4 --chunk-pause=2000",
+    "all": "--cpu=1000 --call={db},2,2000 --sleep=1000 --lock-sleep=500 --disk={disk} --disk-reads=2 --child=1000",
+}
+
+# Which are run under other kernels too.
+VM = {("prefork", "calls"), ("prefork", "calls-poll"), ("prefork", "streamed"), ("threads", "calls"),
+      ("threads", "lock-while-sleeping"), ("threads", "two-peers"), ("acceptor", "sleep"), ("loop+pool", "calls")}
+
+
+def cases(models, knobs):
+    return [pytest.param(model, knob, id=f"{model}-{knob}", marks=[pytest.mark.vm] if (model, knob) in VM else [])
+            for model in models for knob in knobs]
+
+
+@pytest.fixture(scope="module")
+def db():
+    with Downstream("tcp") as downstream:
+        yield downstream.address
+
+
+@pytest.fixture(scope="module")
+def cache():
+    with Downstream("unix") as downstream:
+        yield downstream.address
+
+
+@pytest.fixture(scope="module")
+def disk():
+    # Not /tmp, which may be a tmpfs: reads past the page cache need a disk.
+    with tempfile.NamedTemporaryFile(dir="/var/tmp", prefix="ioprof-") as file:
+        file.write(os.urandom(16 << 20))
+        file.flush()
+        os.fsync(file.fileno())
+        yield file.name
+
+
+@pytest.fixture
+def observe(db, cache, disk):
+    """Runs a load on a service under observation: (document, truth, client's figures, service's CPU)."""
+    def run(knobs, *args, family="tcp", requests=100, **load_options):
+        argv = knobs.format(db=db, cache=cache, disk=disk).split() + list(args)
+        with Service(*argv, family=family) as service, ioprof_run.start(service.pid) as prof:
+            load = service.load(requests=requests, **load_options)
+            assert load["answered"] == requests
+            truth = service.truth(requests)
+            return prof.stop(), truth, load
+
+    return run
+
+
+@pytest.mark.parametrize("model, knob", cases(BLOCKING, CALLS | WAITS))
+def test_one_request_per_thread(model, knob, observe):
+    doc, truth, load = observe((CALLS | WAITS)[knob], *BLOCKING[model], connections=2)
+    check_everything(doc, truth, load)
+
+
+@pytest.mark.parametrize("model, knob", cases(POOLS, CALLS | WAITS))
+def test_pool_behind_a_loop(model, knob, observe):
+    doc, truth, load = observe((CALLS | WAITS)[knob], *POOLS[model], connections=2)
+    check_everything(doc, truth, load)
+
+
+@pytest.mark.parametrize("knob", [pytest.param("calls", marks=pytest.mark.vm), "calls-in-pieces", "two-peers", "cpu",
+                                  "sleep", "streamed"])
+@pytest.mark.parametrize("family", ["tcp", "unix"])
+def test_event_loop(knob, family, observe):
+    doc, truth, load = observe((CALLS | WAITS)[knob], "--model=loop", family=family, requests=400, connections=8)
+    per_request = service_of(doc)["per_request"]
+    n = truth["requests"]
+    check_losses(doc)
+    check_requests(doc, n)
+    check_operations(doc, truth)
+    check_cpu(doc, truth)
+    check_service_time(doc, truth)
+    check_closure(doc)
+    # What is neither CPU nor run queue is waiting, whether or not the loop served others meanwhile.
+    check_wait("overlapped", sum(per_request["wait_s"].values()) + per_request["overlapped_s"],
+               (truth["service_s"] - truth["cpu_s"]) / n, per_request["run_queue_s"])
+
+
+@pytest.mark.parametrize("service_family, peer_family", [
+    pytest.param("unix", "unix", marks=pytest.mark.vm), ("tcp", "unix"), ("unix", "tcp"), ("tcp6", "tcp6"),
+])
+@pytest.mark.parametrize("model", [*BLOCKING, *POOLS])
+def test_families(model, service_family, peer_family, observe):
+    with Downstream(peer_family) as downstream:
+        doc, truth, load = observe(f"--cpu=500 --call={downstream.address},3,3000", *(BLOCKING | POOLS)[model],
+                                   family=service_family, connections=2)
+    check_everything(doc, truth, load)
+
+
+# The client's share: how it sends and reads.
+CLIENTS = {
+    "slow-sender": ("--cpu=500", "tcp", dict(body=20000, pieces=5, piece_gap=2000)),
+    "slow-sender-poll": ("--cpu=500 --client-poll", "unix", dict(body=20000, pieces=5, piece_gap=2000)),
+    "slow-reader-tcp": ("--cpu=500 --response=16000000", "tcp", dict(read=1000000, read_gap=2000, requests=20)),
+    "slow-reader-unix": ("--cpu=500 --response=1000000", "unix", dict(read=50000, read_gap=1000, requests=40)),
+    "one-connection-per-request": ("--cpu=1000 --call={db},1,2000 --accept-poll", "tcp", dict(close=True)),
+    "think": ("--cpu=1000 --call={db},1,2000", "tcp", dict(think=50000, requests=40)),
+    "think-poll": ("--cpu=1000 --call={db},1,2000 --client-poll --peer-poll", "unix", dict(think=50000, requests=40)),
+}
+
+
+@pytest.mark.parametrize("model, client", [
+    pytest.param(model, client, id=f"{model}-{client}",
+                 marks=[pytest.mark.vm] if (model, client) in {("prefork", "slow-sender"), ("threads", "think")} else [])
+    for model in [*BLOCKING, "loop+pool-writes"] for client in CLIENTS
+    if model not in POOLS or not client.startswith("slow-sender")  # there the loop reads the request: below
+])
+def test_clients(model, client, observe):
+    knobs, family, options = CLIENTS[client]
+    doc, truth, load = observe(knobs, *(BLOCKING | POOLS)[model], family=family, connections=2, **options)
+    check_everything(doc, truth, load)
+
+
+@pytest.mark.parametrize("client", ["slow-sender", "slow-reader-unix", "think"])
+def test_slow_client_of_a_loop(client, observe):
+    knobs, family, options = CLIENTS[client]
+    doc, truth, load = observe(knobs, "--model=loop", family=family, connections=4, **options)
+    per_request = service_of(doc)["per_request"]
+    check_losses(doc)
+    check_requests(doc, load["answered"])
+    check_operations(doc, truth)
+    check_cpu(doc, truth)
+    check_service_time(doc, truth)
+    check_closure(doc)
+    check_wait("overlapped", sum(per_request["wait_s"].values()) + per_request["overlapped_s"],
+               (truth["service_s"] - truth["cpu_s"]) / truth["requests"], per_request["run_queue_s"])
+
+
+@pytest.mark.vm
+def test_what_comes_after_the_response_is_no_request(observe):
+    """CPU and calls after the last byte (access logs, hooks) make the worker busy, not the request longer."""
+    doc, truth, load = observe("--cpu=1000 --call={db},1,2000 --after-cpu=3000 --after-calls=2", "--processes=2",
+                               connections=1, think=15000)
+    check_everything(doc, truth, load)
+    peer = service_of(doc)["peers"][0]
+    assert peer["operations_outside"] == 2 * load["answered"]
+
+
+def test_saturated_pool(observe):
+    """More requests than pool threads: those that queue wait in the service's own memory, where nothing shows whose
+    turn it is. The counts stay exact, and what cannot be attributed says so instead of going to the wrong request."""
+    doc, truth, load = observe("--cpu=500 --call={db},2,2000", *POOLS["loop+pool"], connections=12, requests=400)
+    check_losses(doc)
+    check_requests(doc, load["answered"])
+    check_service_time(doc, truth)
+    service = service_of(doc)
+    parts = service["per_request"]
+    assert sum(parts["wait_s"].values()) + parts["cpu_s"] + parts["run_queue_s"] + parts["overlapped_s"] + \
+        parts["unattributed_s"] == pytest.approx(service["service_time_s"]["mean"], rel=1 - CLOSURE)

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What holds for the service as a whole: latency as the client sees it, CPU, models, many connections, intervals."""
+
+import os
+
+import pytest
+
+import ioprof_run
+from service_run import Downstream, Service, tasks
+from truth_compare import (CPU_TOTAL_SHARE, check_closure, check_cpu, check_everything, check_latency, check_losses,
+                           check_operations, check_requests, check_service_time, service_of)
+
+
+@pytest.fixture(scope="module")
+def db():
+    with Downstream("tcp") as downstream:
+        yield downstream.address
+
+
+# Name: service, load, concurrency model to be found.
+MODELS = {
+    "prefork": (["--processes=2"], dict(connections=2), "prefork"),
+    "prefork-queue": (["--processes=2", "--close"], dict(connections=4, close=True), "prefork"),
+    "threads": (["--threads=3"], dict(connections=3), "threads"),
+    "threads-queue": (["--threads=3"], dict(connections=6, close=True), "threads"),
+    "acceptor-queue": (["--model=acceptor", "--threads=3"], dict(connections=6, close=True), "threads"),
+    "processes-of-threads": (["--processes=2", "--threads=2"], dict(connections=6, close=True), "threads"),
+    "loop": (["--model=loop"], dict(connections=8), "event-loop"),
+    "loops": (["--model=loop", "--processes=2"], dict(connections=8), "event-loop"),
+    "loop+pool": (["--model=loop+pool", "--threads=6"], dict(connections=4), "event-loop+threads"),
+    "loop+pool-writes": (["--model=loop+pool", "--threads=6", "--pool-writes"], dict(connections=4),
+                         "event-loop+threads"),
+}
+
+
+@pytest.mark.parametrize("family", ["tcp", "unix"])
+@pytest.mark.parametrize("model", [pytest.param(name, marks=[pytest.mark.vm] if "-" not in name else [])
+                                   for name in MODELS])
+def test_latency_and_model(model, family, db):
+    args, options, expected = MODELS[model]
+    with Service("--cpu=1000", f"--call={db},3,4000", *args, family=family) as service:
+        before = service.cpu_s()
+        with ioprof_run.start(service.pid) as prof:
+            load = service.load(requests=200, **options)
+            truth = service.truth(200)
+            doc = prof.stop()
+        cpu = service.cpu_s() - before
+    check_losses(doc)
+    check_requests(doc, 200)
+    check_operations(doc, truth)
+    check_cpu(doc, truth)
+    check_service_time(doc, truth)
+    check_closure(doc)
+    check_latency(doc, load)
+    found = service_of(doc)
+    assert found["concurrency_model"] == expected
+    assert found["cpu_total_s"] == pytest.approx(cpu, rel=CPU_TOTAL_SHARE)
+    assert found["requests"]["arrival_unknown"] == 0
+    assert found["requests"]["aborted"] == 0
+    # Little: what is in flight on average is what the client kept in flight, over the same time.
+    in_flight = found["requests"]["in_flight_mean"] * doc["interval"]["duration_s"]
+    assert in_flight == pytest.approx(load["latency_s"]["mean"] * 200, rel=0.03)
+
+
+@pytest.mark.parametrize("peer", ["tcp", "unix", "tcp6"])
+def test_peers_have_their_addresses(peer):
+    with Downstream(peer) as one, Downstream(peer) as other, \
+            Service("--processes=1", f"--call={one.address},2,1000", f"--call={other.address},1,3000") as service, \
+            ioprof_run.start(service.pid) as prof:
+        load = service.load(requests=50)
+        truth = service.truth(50)
+        check_everything(prof.stop(), truth, load)
+
+
+@pytest.mark.vm
+def test_intervals_add_up(db):
+    """With -i, every request is in exactly one document."""
+    with Service("--processes=2", "--cpu=500", f"--call={db},2,2000") as service, \
+            ioprof_run.start(service.pid, args=["-i", "0.3"]) as prof:
+        load = service.load(requests=400, connections=2)
+        service.truth(400)
+        documents = prof.stop_all()
+    assert len(documents) >= 3
+    services = [service_of(doc) for doc in documents]
+    assert sum(s["requests"]["completed"] for s in services) == load["answered"]
+    assert sum(s["requests"]["operations"] for s in services) == 2 * load["answered"]
+    for doc in documents[:-1]:
+        assert doc["interval"]["duration_s"] == pytest.approx(0.3, abs=0.1)
+
+
+def max_fd(pid):
+    return max(int(fd) for fd in os.listdir(f"/proc/{pid}/fd"))
+
+
+@pytest.mark.vm
+def test_many_idle_connections(db):
+    """2,000 connections that do nothing before the few that work, whose descriptors are therefore above 1,024."""
+    with Service("--model=loop", "--cpu=300", f"--call={db},2,2000") as service, \
+            ioprof_run.start(service.pid) as prof, \
+            service.client(idle=2000, connections=8, requests=400, hold=True) as client:
+        load = client.result()
+        assert max_fd(service.pid) > 2000
+        truth = service.truth(400)
+        doc = prof.stop()
+    check_losses(doc)
+    check_requests(doc, load["answered"])
+    check_operations(doc, truth)
+    check_cpu(doc, truth)
+    check_closure(doc)
+
+
+def test_many_busy_connections(db):
+    """2,000 requests in flight at once on one event loop."""
+    with Service("--model=loop", "--cpu=50", f"--call={db},1,100000") as service, \
+            ioprof_run.start(service.pid) as prof, \
+            service.client(connections=2000, requests=6000, hold=True) as client:
+        load = client.result()
+        truth = service.truth(6000)
+        doc = prof.stop()
+    check_losses(doc)
+    check_requests(doc, load["answered"])
+    check_operations(doc, truth)
+    check_cpu(doc, truth)
+    check_closure(doc)
+    check_latency(doc, load)
+
+
+@pytest.mark.parametrize("model", [["--processes=2"], ["--threads=2"]], ids=["prefork", "threads"])
+def test_high_descriptors_while_blocking(model, db):
+    """The class of a wait comes from the descriptor the system call names; above 1,024 the table has grown."""
+    with Service("--open-files=3000", "--cpu=500", f"--call={db},3,3000", "--peer-poll", *model) as service, \
+            ioprof_run.start(service.pid) as prof:
+        load = service.load(requests=60, connections=2)
+        truth = service.truth(60)
+        doc = prof.stop()
+        assert all(max_fd(pid) > 3000 for pid in service.pids())
+    check_everything(doc, truth, load)
+
+
+def test_threads_that_do_nothing_cost_no_figures(db):
+    """200 threads, two of which work."""
+    with Service("--threads=200", "--cpu=1000", f"--call={db},3,3000") as service:
+        assert len(tasks(service.pid)) > 200
+        with ioprof_run.start(service.pid) as prof:
+            load = service.load(requests=100, connections=2)
+            truth = service.truth(100)
+            doc = prof.stop()
+    check_everything(doc, truth, load)
+    assert service_of(doc)["requests"]["in_flight_mean"] < 2.1

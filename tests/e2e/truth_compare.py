@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Compares a document of ioprof with the truth the known-answer service recorded: the tolerances, once.
+
+The service records a wait as the wall time of a call less the CPU the call took, so it holds the time the thread was
+runnable but not running. ioprof keeps that apart: its wait <= truth <= its wait + its run queue.
+"""
+
+import pytest
+
+CPU_SHARE, CPU_S = 0.03, 30e-6
+WAIT_SHARE, WAIT_S = 0.02, 100e-6
+LATENCY_SHARE = 0.03
+CLOSURE = 0.99
+CPU_TOTAL_SHARE = 0.01
+
+CLASSES = ("network", "client", "disk", "lock", "sleep", "child")
+
+
+def service_of(doc):
+    assert len(doc["services"]) == 1
+    return doc["services"][0]
+
+
+def approx_cpu(s):
+    return pytest.approx(s, rel=CPU_SHARE, abs=CPU_S)
+
+
+def wait_tolerance(s):
+    return max(WAIT_SHARE * s, WAIT_S)
+
+
+def check_losses(doc):
+    assert not any(doc["losses"].values()), doc["losses"]
+
+
+def check_closure(doc):
+    assert doc["quality"]["closure"] >= CLOSURE, service_of(doc)["per_request"]
+    # Closed does not mean counted twice.
+    assert service_of(doc)["per_request"]["parallel_s"] <= 0.01 * service_of(doc)["service_time_s"]["mean"]
+
+
+def check_requests(doc, n):
+    assert service_of(doc)["requests"]["completed"] == n
+
+
+def check_operations(doc, truth):
+    """Operations, in all and by peer, exactly."""
+    service = service_of(doc)
+    total = sum(peer["operations"] for peer in truth["peers"])
+    assert service["requests"]["operations"] == total
+    assert service["per_request"]["operations"] == pytest.approx(total / truth["requests"])
+    found = {peer["address"]: peer["operations"] for peer in service["peers"]}
+    assert found == {peer["address"]: peer["operations"] for peer in truth["peers"] if peer["operations"]}
+
+
+def check_cpu(doc, truth):
+    assert service_of(doc)["per_request"]["cpu_s"] == approx_cpu(truth["cpu_s"] / truth["requests"])
+
+
+def check_wait(name, found, true, run_queue):
+    tolerance = wait_tolerance(true)
+    assert found - tolerance <= true <= found + run_queue + tolerance, \
+        f"{name}: found {found:.6f} s, truth {true:.6f} s, run queue {run_queue:.6f} s"
+
+
+def check_waits(doc, truth):
+    """Each class of wait, and all of them together."""
+    per_request = service_of(doc)["per_request"]
+    n = truth["requests"]
+    for name in CLASSES:
+        check_wait(name, per_request["wait_s"][name], truth["wait_s"][name] / n, per_request["run_queue_s"])
+    check_wait("other", per_request["wait_s"]["other"], 0, 0)
+    check_wait("all", sum(per_request["wait_s"].values()), sum(truth["wait_s"].values()) / n,
+               per_request["run_queue_s"])
+
+
+def check_peers(doc, truth):
+    """The mean wait per operation with each peer."""
+    service = service_of(doc)
+    found = {peer["address"]: peer["wait_s"]["mean"] for peer in service["peers"]}
+    for peer in truth["peers"]:
+        if peer["operations"]:
+            check_wait(peer["address"], found[peer["address"]], peer["wait_s"] / peer["operations"],
+                       service["per_request"]["run_queue_s"])
+
+
+def check_service_time(doc, truth):
+    true = truth["service_s"] / truth["requests"]
+    assert service_of(doc)["service_time_s"]["mean"] == pytest.approx(true, rel=WAIT_SHARE, abs=WAIT_S)
+
+
+def check_latency(doc, load):
+    """Queue wait + service time against what the client saw."""
+    service = service_of(doc)
+    found = service["queue_wait_s"]["mean"] + service["service_time_s"]["mean"]
+    assert found == pytest.approx(load["latency_s"]["mean"], rel=LATENCY_SHARE)
+    assert service["latency_s"]["mean"] == pytest.approx(found, rel=1e-6)
+
+
+def check_everything(doc, truth, load):
+    """All that holds for a service whose threads each work on one request at a time."""
+    check_losses(doc)
+    check_requests(doc, load["answered"])
+    check_operations(doc, truth)
+    check_cpu(doc, truth)
+    check_waits(doc, truth)
+    check_peers(doc, truth)
+    check_service_time(doc, truth)
+    check_closure(doc)
