@@ -53,8 +53,10 @@ static void expect(const char *name, const char *suffix, const char *text)
 		return;
 	}
 	golden = read_file(path);
-	if (!golden)
+	if (!golden) {
 		fail_msg("%s: no such file; IOPROF_BLESS=1 writes it", path);
+		return;
+	}
 	if (strcmp(golden, text) != 0)
 		fail_msg("%s differs; the report now:\n%s", path, text);
 }

@@ -33,7 +33,7 @@ double derive_closure(const struct service *service);
 /* The same over all services of the snapshot. */
 double derive_snapshot_closure(const struct snapshot *s);
 
-/* Requests per second; requests in flight on average (Little: sum of latencies / duration). */
+/* Requests per second; requests in flight on average (Little: rate x mean latency). */
 double derive_rate_per_s(const struct snapshot *s, const struct service *service);
 double derive_in_flight(const struct snapshot *s, const struct service *service);
 

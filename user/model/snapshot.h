@@ -156,7 +156,8 @@ void snapshot_freep(struct snapshot **s);
 
 /*
  * Appends a peer, or a copied note, to a service or the snapshot. The peer's address is copied and
- * the rest is zero. Returns the new peer, or 0, or NULL / -ENOMEM with nothing changed.
+ * the rest is zero. Returns the new peer, or 0, or NULL / -ENOMEM with nothing changed. These
+ * arrays grow only here; the next call may move them.
  */
 struct peer *service_add_peer(struct service *service, const char *address);
 int service_add_note(struct service *service, const char *note);
