@@ -228,14 +228,15 @@ static void descendants_begin_with_the_process(void **state)
 	child_end(a);
 }
 
-static void we_are_our_own_ancestor(void **state)
+static void descent_includes_oneself(void **state)
 {
 	struct child child = child_start("child");
 
 	(void)state;
-	assert_true(target_includes_self(getpid()));
-	assert_true(target_includes_self(getppid()));
-	assert_false(target_includes_self(child.pid));
+	assert_true(target_descends(getpid(), getpid()));
+	assert_true(target_descends(getpid(), getppid()));
+	assert_true(target_descends(child.pid, getppid()));
+	assert_false(target_descends(getpid(), child.pid));
 	assert_int_equal(target_process_of(getpid()), getpid());
 	child_end(child);
 }
@@ -260,7 +261,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(ended_processes_are_not_alive),
 		cmocka_unit_test(kernel_threads_are_told_apart),
 		cmocka_unit_test(descendants_begin_with_the_process),
-		cmocka_unit_test(we_are_our_own_ancestor),
+		cmocka_unit_test(descent_includes_oneself),
 		cmocka_unit_test(capabilities_have_names),
 	};
 	char byte;

@@ -77,12 +77,12 @@ bool target_is_kernel_thread(pid_t pid)
 	return procfs_read_stat(pid, &stat) == 0 && (stat.flags & FLAG_KERNEL_THREAD);
 }
 
-bool target_includes_self(pid_t pid)
+bool target_descends(pid_t pid, pid_t ancestor)
 {
 	struct procfs_stat stat;
 
-	for (pid_t up = getpid(); up > 0; up = stat.parent) {
-		if (up == pid)
+	for (pid_t up = pid; up > 0; up = stat.parent) {
+		if (up == ancestor)
 			return true;
 		if (procfs_read_stat(up, &stat) < 0)
 			return false;

@@ -32,9 +32,8 @@ int target_name(pid_t pid, char **ret_name);
 /* The process and all its descendants, itself first. The caller frees. 0, -ESRCH or -errno. */
 int target_descendants(pid_t pid, pid_t **ret_pids, size_t *ret_n);
 
-/* True if this very process is one of its descendants, so that observing it would observe the
- * observer. */
-bool target_includes_self(pid_t pid);
+/* True if the process is the other one or descends from it. */
+bool target_descends(pid_t pid, pid_t ancestor);
 
 /* The process a thread belongs to (of a process: itself), or -ESRCH. */
 pid_t target_process_of(pid_t tid);

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The commands. Each takes its arguments, its name first, and returns an enum exit_status. */
+#ifndef IOPROF_APP_COMMAND_H
+#define IOPROF_APP_COMMAND_H
+
+/* "ioprof -p PID": observes services and reports. */
+int observe_run(int argc, char **argv);
+
+/* "ioprof doctor": what this kernel and this user allow. */
+int doctor_run(int argc, char **argv);
+
+#endif

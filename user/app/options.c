@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "app/options.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "target/target.h"
+
+/* A hundredth of a second is as fine as a report can be; a year is longer than anyone waits. */
+#define SECONDS_MIN 0.01
+#define SECONDS_MAX (366.0 * 24 * 3600)
+/* Rows of a kernel table. */
+#define ROWS_MAX (1ul << 20)
+
+/* clang-format off */
+enum option_key {
+#define GROUP(number, title)
+#define OPTION(id, key, name, value, help) id = (key),
+#include "app/options.def"
+#undef OPTION
+#undef GROUP
+};
+
+static const struct argp_option argp_options[] = {
+#define GROUP(number, title) { NULL, 0, NULL, 0, title, number },
+#define OPTION(id, key, name, value, help) { name, id, value, 0, help, 0 },
+#include "app/options.def"
+#undef OPTION
+#undef GROUP
+	{ 0 },
+};
+/* clang-format on */
+
+static const char *const socket_sets[] = {
+	[PROBE_SOCKET_AUTO] = "auto",
+	[PROBE_SOCKET_TRACEPOINT] = "tracepoint",
+	[PROBE_SOCKET_FEXIT] = "fexit",
+	[PROBE_SOCKET_SYSCALL] = "syscall",
+};
+
+static const char doc[] =
+	"Shows where the time of a live service's requests goes: CPU, waiting for whom, queueing; and its blocking coefficient. The service is neither restarted nor changed."
+	"\v"
+	"Examples:\n"
+	"  sudo ioprof -p 1234                  until Ctrl-C, then the report\n"
+	"  sudo ioprof -p 1234 -d 30            the same for 30 seconds\n"
+	"  sudo ioprof -p 1234 -i 10 --json     one JSON document every 10 seconds\n"
+	"  sudo ioprof -p $(pgrep -o gunicorn)  a service by name: its oldest process\n"
+	"  sudo ioprof doctor                   what is missing where it does not work\n"
+	"\n"
+	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 not permitted, 4 the kernel lacks a feature.\n"
+	"More: man ioprof";
+
+/* Takes a PID in unless it is there already. */
+static error_t add_pid(struct options *options, pid_t pid)
+{
+	pid_t *pids;
+
+	for (size_t i = 0; i < options->n_pids; i++) {
+		if (options->pids[i] == pid)
+			return 0;
+	}
+	pids = reallocarray(options->pids, options->n_pids + 1, sizeof(*pids));
+	if (!pids)
+		return ENOMEM;
+	options->pids = pids;
+	options->pids[options->n_pids++] = pid;
+	return 0;
+}
+
+/* "PID" or "PID,PID...". */
+static error_t parse_pids(const char *list, struct options *options)
+{
+	_cleanup_free_ char *copy = strdup(list);
+	char *rest = copy;
+	const char *item;
+
+	if (!copy)
+		return ENOMEM;
+	while ((item = strsep(&rest, ","))) {
+		pid_t pid;
+		error_t error;
+
+		if (target_parse_pid(item, &pid) < 0) {
+			log_error(
+				"'%s' is not a process ID: use a number, as 'pgrep -a NAME' shows",
+				item);
+			return CLI_TOLD;
+		}
+		error = add_pid(options, pid);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+static error_t parse_seconds(const char *name, const char *text, uint64_t *ret_ns)
+{
+	char *end;
+	double seconds;
+
+	/* strtod() takes "nan", "inf" and hexadecimal too. */
+	seconds = strtod(text, &end);
+	if (!*text || *end || text[strspn(text, "0123456789.")]) {
+		log_error("'%s' is not a number of seconds: use for example --%s=2.5", text, name);
+		return CLI_TOLD;
+	}
+	if (!(seconds >= SECONDS_MIN && seconds <= SECONDS_MAX)) {
+		log_error("--%s=%s is out of range: use %g to %.0f seconds", name, text,
+			  SECONDS_MIN, SECONDS_MAX);
+		return CLI_TOLD;
+	}
+	*ret_ns = (uint64_t)llround(seconds * (double)CLOCK_NS_PER_S);
+	return 0;
+}
+
+static error_t parse_rows(const char *name, const char *text, unsigned int *ret_rows)
+{
+	char *end;
+	unsigned long rows;
+
+	errno = 0;
+	rows = strtoul(text, &end, 10);
+	if (!*text || *end || text[strspn(text, "0123456789")] || errno || rows < 1 ||
+	    rows > ROWS_MAX) {
+		log_error("--%s=%s is out of range: use 1 to %lu", name, text, ROWS_MAX);
+		return CLI_TOLD;
+	}
+	*ret_rows = (unsigned int)rows;
+	return 0;
+}
+
+static error_t parse_socket_set(const char *text, enum probe_socket_set *ret_set)
+{
+	for (size_t i = 0; i < sizeof(socket_sets) / sizeof(socket_sets[0]); i++) {
+		if (strcmp(text, socket_sets[i]) == 0) {
+			*ret_set = (enum probe_socket_set)i;
+			return 0;
+		}
+	}
+	log_error("there is no socket set '%s': use auto, tracepoint, fexit or syscall", text);
+	return CLI_TOLD;
+}
+
+/* A word that belongs to no option: most likely a PID without -p, or a command mistyped. */
+static error_t tell_bad_word(const char *word)
+{
+	pid_t pid;
+
+	if (target_parse_pid(word, &pid) == 0)
+		log_error("'%s' belongs to no option: use -p %s", word, word);
+	else
+		log_error("there is no command '%s': see 'ioprof --help'", word);
+	return CLI_TOLD;
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	if (key == ARGP_KEY_ARG)
+		return tell_bad_word(arg);
+	switch ((enum option_key)key) {
+	case OPTION_PID:
+		return parse_pids(arg, options);
+	case OPTION_DURATION:
+		return parse_seconds("duration", arg, &options->duration_ns);
+	case OPTION_INTERVAL:
+		return parse_seconds("interval", arg, &options->interval_ns);
+	case OPTION_JSON:
+		options->json = true;
+		return 0;
+	case OPTION_TEXT:
+		options->json = false;
+		return 0;
+	case OPTION_MAX_PEERS:
+		return parse_rows("max-peers", arg, &options->max_peers);
+	case OPTION_MAX_PROCESSES:
+		return parse_rows("max-processes", arg, &options->max_processes);
+	case OPTION_SOCKET_SET:
+		return parse_socket_set(arg, &options->socket_set);
+	case OPTION_NO_TASK_STORAGE:
+		options->no_task_storage = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static enum cli_result check_together(const struct options *options)
+{
+	if (options->n_pids == 0) {
+		log_error("no process to observe: use -p PID, or see 'ioprof --help'");
+		return CLI_WRONG;
+	}
+	if (options->duration_ns && options->interval_ns > options->duration_ns) {
+		log_error(
+			"the interval (-i) is longer than the duration (-d): make -d the longer one or leave out -i");
+		return CLI_WRONG;
+	}
+	return CLI_PARSED;
+}
+
+enum cli_result options_parse(int argc, char **argv, struct options *ret_options)
+{
+	static const struct argp argp = {
+		.options = argp_options,
+		.parser = parse_option,
+		.args_doc = "ioprof -p PID[,PID...] [OPTION...]\n       ioprof doctor",
+		.doc = doc,
+	};
+	_cleanup_(options_free) struct options options = {0};
+	enum cli_result result = cli_parse("ioprof", &argp, argc, argv, &options);
+
+	if (result == CLI_PARSED)
+		result = check_together(&options);
+	if (result != CLI_PARSED)
+		return result;
+	*ret_options = options;
+	options.pids = NULL;
+	return CLI_PARSED;
+}
+
+void options_free(struct options *options)
+{
+	free(options->pids);
+	options->pids = NULL;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The options of "ioprof -p PID" (options.def), read and checked as far as that is possible without
+ * looking around. */
+#ifndef IOPROF_APP_OPTIONS_H
+#define IOPROF_APP_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "app/cli.h"
+#include "probe/probe.h"
+
+struct options {
+	pid_t *pids; /* each once, in the order given */
+	size_t n_pids;
+	uint64_t duration_ns; /* 0: until told to end */
+	uint64_t interval_ns; /* 0: one report at the end */
+	bool json;
+	unsigned int max_peers, max_processes; /* 0: the probe's default */
+	enum probe_socket_set socket_set;
+	bool no_task_storage;
+};
+
+/* Only CLI_PARSED fills ret_options; options_free() them. */
+enum cli_result options_parse(int argc, char **argv, struct options *ret_options);
+
+void options_free(struct options *options);
+
+#endif

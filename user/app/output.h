@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Standard output, where everything asked for goes: reports, help, the findings of doctor. */
+#ifndef IOPROF_APP_OUTPUT_H
+#define IOPROF_APP_OUTPUT_H
+
+#include <stdbool.h>
+
+#include "model/snapshot.h"
+
+/* Writes a report and sees to it that it arrives. Returns 0 or -errno. */
+int output_report(const struct snapshot *s, bool json);
+
+/*
+ * To call after the last write to standard output: sees to it that it arrived. Returns the exit
+ * status: done as given, or EXIT_STATUS_FAILED, having said why. A reader that closed its end has
+ * what it wants and is told nothing.
+ */
+int output_end(int error, int done);
+
+#endif
