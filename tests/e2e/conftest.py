@@ -10,6 +10,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+pytest.register_assert_rewrite("truth_compare")
+
 import ioprof_run  # noqa: E402
 
 

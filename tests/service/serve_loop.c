@@ -218,9 +218,11 @@ static int conn_compose(struct loop *loop, struct conn *conn)
 static void conn_write(struct loop *loop, struct conn *conn)
 {
 	while (conn->out_at < conn->out_len) {
+		struct truth_mark mark = truth_mark();
 		ssize_t n = send(conn->fd, conn->out + conn->out_at, conn->out_len - conn->out_at,
 				 MSG_NOSIGNAL);
 
+		conn->request.sums.last_send_ns = truth_since(mark);
 		if (n < 0 && errno == EAGAIN) {
 			conn->reads_stopped = true;
 			(void)watch(loop, EPOLL_CTL_MOD, conn->fd, EPOLLOUT, &conn->client);

@@ -61,6 +61,7 @@ static void sums_add(struct truth_sums *to, const struct truth_sums *from)
 	to->requests += from->requests;
 	to->service_ns += from->service_ns;
 	to->cpu_ns += from->cpu_ns;
+	to->last_send_ns += from->last_send_ns;
 	for (unsigned int i = 0; i < TRUTH_WAIT_COUNT; i++)
 		to->wait_ns[i] += from->wait_ns[i];
 	for (unsigned int i = 0; i < TRUTH_PEERS; i++) {
@@ -89,11 +90,17 @@ struct truth_mark truth_mark(void)
 	return (struct truth_mark){.wall_ns = clock_wall_ns(), .cpu_ns = clock_cpu_ns()};
 }
 
-uint64_t truth_waited(struct truth_request *request, enum truth_wait wait, struct truth_mark mark)
+uint64_t truth_since(struct truth_mark mark)
 {
 	uint64_t cpu_ns = clock_cpu_ns() - mark.cpu_ns;
 	uint64_t wall_ns = clock_wall_ns() - mark.wall_ns;
-	uint64_t waited_ns = wall_ns > cpu_ns ? wall_ns - cpu_ns : 0;
+
+	return wall_ns > cpu_ns ? wall_ns - cpu_ns : 0;
+}
+
+uint64_t truth_waited(struct truth_request *request, enum truth_wait wait, struct truth_mark mark)
+{
+	uint64_t waited_ns = truth_since(mark);
 
 	request->sums.wait_ns[wait] += waited_ns;
 	return waited_ns;
@@ -115,10 +122,10 @@ static void print_sums(FILE *out, const struct truth_sums *sums, const char *con
 	static const char *const waits[TRUTH_WAIT_COUNT] = {"network", "client", "disk",
 							    "lock",    "sleep",	 "child"};
 
-	(void)fprintf(out,
-		      "{\"requests\": %llu, \"service_s\": %.9f, \"cpu_s\": %.9f, \"wait_s\": {",
+	(void)fprintf(out, "{\"requests\": %llu, \"service_s\": %.9f, \"cpu_s\": %.9f, ",
 		      (unsigned long long)sums->requests, seconds(sums->service_ns),
 		      seconds(sums->cpu_ns));
+	(void)fprintf(out, "\"last_send_s\": %.9f, \"wait_s\": {", seconds(sums->last_send_ns));
 	for (unsigned int i = 0; i < TRUTH_WAIT_COUNT; i++)
 		(void)fprintf(out, "%s\"%s\": %.9f", i ? ", " : "", waits[i],
 			      seconds(sums->wait_ns[i]));

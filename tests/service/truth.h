@@ -34,6 +34,7 @@ enum truth_wait {
 struct truth_sums {
 	uint64_t requests, service_ns, cpu_ns;
 	uint64_t wait_ns[TRUTH_WAIT_COUNT];
+	uint64_t last_send_ns; /* within the last send of the response, not on the CPU */
 	uint64_t operations[TRUTH_PEERS];
 	uint64_t operation_ns[TRUTH_PEERS]; /* waited per peer; on an event loop: from send to reply
 					     */
@@ -84,6 +85,9 @@ void truth_pause(struct truth_request *request);
 void truth_end(struct truth *truth, struct truth_slot *slot, struct truth_request *request);
 
 struct truth_mark truth_mark(void);
+
+/* The wall time since mark less the thread's CPU. */
+uint64_t truth_since(struct truth_mark mark);
 
 /* Adds the wait since mark to the request and returns it. */
 uint64_t truth_waited(struct truth_request *request, enum truth_wait wait, struct truth_mark mark);

@@ -325,7 +325,7 @@ static int send_client(int fd, const char *data, size_t len, struct truth_reques
 	struct truth_mark mark = truth_mark();
 	int r = net_send(fd, data, len);
 
-	(void)truth_waited(request, TRUTH_CLIENT, mark);
+	request->sums.last_send_ns = truth_waited(request, TRUTH_CLIENT, mark);
 	return r;
 }
 
