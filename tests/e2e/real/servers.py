@@ -36,6 +36,11 @@ class Server:
         lists = Path(f"/proc/{self.pid}/task").glob("*/children")
         return [int(pid) for children in lists for pid in children.read_text().split()]
 
+    def run_delay_s(self):
+        """How long its children's threads have waited for a processor, by the kernel's own account."""
+        accounts = [path for pid in self.children() for path in Path(f"/proc/{pid}/task").glob("*/schedstat")]
+        return sum(int(account.read_text().split()[1]) for account in accounts) / 1e9
+
 
 @contextlib.contextmanager
 def directory():
