@@ -50,7 +50,7 @@ static __always_inline struct conn *conn_new(struct sock *sk)
 
 static __always_inline u16 sock_family(struct sock *sk)
 {
-	return BPF_CORE_READ(sk, __sk_common.skc_family);
+	return SOCK_READ(sk, __sk_common.skc_family);
 }
 
 /* Whose listening socket accepted this one, or is this one; NULL if nobody's that is known. */
@@ -61,8 +61,8 @@ static __always_inline u32 *listener_of(struct sock *sk, u16 family)
 	if (family == AF_UNIX) {
 		key.net_or_address = (u64)BPF_CORE_READ((struct unix_sock *)sk, addr);
 	} else if (family == AF_INET || family == AF_INET6) {
-		key.net_or_address = (u64)BPF_CORE_READ(sk, __sk_common.skc_net.net);
-		key.port = BPF_CORE_READ(sk, __sk_common.skc_num);
+		key.net_or_address = (u64)SOCK_READ(sk, __sk_common.skc_net.net);
+		key.port = SOCK_READ(sk, __sk_common.skc_num);
 	}
 	if (!key.net_or_address)
 		return NULL;
@@ -76,8 +76,8 @@ static __always_inline void listener_add(struct sock *sk, u16 family, u32 servic
 	if (family == AF_UNIX) {
 		key.net_or_address = (u64)BPF_CORE_READ((struct unix_sock *)sk, addr);
 	} else {
-		key.net_or_address = (u64)BPF_CORE_READ(sk, __sk_common.skc_net.net);
-		key.port = BPF_CORE_READ(sk, __sk_common.skc_num);
+		key.net_or_address = (u64)SOCK_READ(sk, __sk_common.skc_net.net);
+		key.port = SOCK_READ(sk, __sk_common.skc_num);
 	}
 	if (bpf_map_update_elem(&listeners, &key, &service, service == IOP_NOT_OURS ? BPF_NOEXIST : BPF_ANY) &&
 	    service != IOP_NOT_OURS)
@@ -96,7 +96,7 @@ static __always_inline u8 unix_role(struct sock *sk)
 	if (own && !theirs) {
 		/* Accepted. Learn its listener: connections that wait to be accepted show it too. */
 		listener = listener_of(sk, AF_UNIX);
-		return listener || BPF_CORE_READ(sk, sk_type) == SOCK_STREAM ? ROLE_SERVER : ROLE_NEUTRAL;
+		return listener || SOCK_READ(sk, sk_type) == SOCK_STREAM ? ROLE_SERVER : ROLE_NEUTRAL;
 	}
 	if (!own)
 		return theirs ? ROLE_CLIENT : ROLE_NEUTRAL;
@@ -106,7 +106,7 @@ static __always_inline u8 unix_role(struct sock *sk)
 
 static __always_inline u8 role_of(struct sock *sk, u16 family, bool sending)
 {
-	u16 type = BPF_CORE_READ(sk, sk_type);
+	u16 type = SOCK_READ(sk, sk_type);
 
 	if (family == AF_UNIX)
 		return type == SOCK_STREAM || type == SOCK_SEQPACKET ? unix_role(sk) : ROLE_NEUTRAL;
@@ -143,13 +143,13 @@ static __noinline int peer_row(struct sock *sk, u32 service, u32 family)
 	if (family == AF_UNIX) {
 		unix_peer_key(sk, &key);
 	} else {
-		key.port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+		key.port = bpf_ntohs(SOCK_READ(sk, __sk_common.skc_dport));
 		if (family == AF_INET)
 			BPF_CORE_READ_INTO((__be32 *)key.address, sk, __sk_common.skc_daddr);
 		else
 			BPF_CORE_READ_INTO((struct in6_addr *)key.address, sk, __sk_common.skc_v6_daddr);
 	}
-	key.type = BPF_CORE_READ(sk, sk_type);
+	key.type = SOCK_READ(sk, sk_type);
 	known = bpf_map_lookup_elem(&peer_ids, &key);
 	if (known)
 		return (int)*known;

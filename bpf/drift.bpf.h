@@ -50,48 +50,64 @@ static __always_inline bool task_has_storage(struct task_struct *task)
 
 #define KERNEL_STACK_BYTES 16384 /* x86-64 without KASAN; arm64 with 4 KiB pages */
 
-/* The registers a task entered the kernel with. Returned as a kernel address to be read with probe reads. */
-static __always_inline struct pt_regs *task_registers(struct task_struct *task)
-{
-	if (has_task_pt_regs)
-		return (struct pt_regs *)bpf_task_pt_regs(task);
-	return (struct pt_regs *)(BPF_CORE_READ(task, stack) + KERNEL_STACK_BYTES) - 1;
-}
-
 /* A system call's number (negative in a page fault or interrupt) and its first four arguments. */
 struct syscall {
 	int number;
 	u64 args[4];
 };
 
+#if defined(__TARGET_ARCH_x86)
+#define REGISTER_NUMBER orig_ax
+#define REGISTER_0 di
+#define REGISTER_1 si
+#define REGISTER_2 dx
+#define REGISTER_3 r10
+#elif defined(__TARGET_ARCH_arm64)
+#define REGISTER_NUMBER syscallno
+#define REGISTER_0 orig_x0
+#define REGISTER_1 regs[1]
+#define REGISTER_2 regs[2]
+#define REGISTER_3 regs[3]
+#endif
+
+/* The registers a task entered the kernel with: by the helper, or else from the top of its kernel stack. */
 static __always_inline void task_syscall(struct task_struct *task, struct syscall *ret_syscall)
 {
-	struct pt_regs *regs = task_registers(task);
+	struct pt_regs *regs;
 
-#if defined(__TARGET_ARCH_x86)
-	ret_syscall->number = (int)BPF_CORE_READ(regs, orig_ax);
-	ret_syscall->args[0] = BPF_CORE_READ(regs, di);
-	ret_syscall->args[1] = BPF_CORE_READ(regs, si);
-	ret_syscall->args[2] = BPF_CORE_READ(regs, dx);
-	ret_syscall->args[3] = BPF_CORE_READ(regs, r10);
-#elif defined(__TARGET_ARCH_arm64)
-	ret_syscall->number = BPF_CORE_READ(regs, syscallno);
-	ret_syscall->args[0] = BPF_CORE_READ(regs, orig_x0);
-	ret_syscall->args[1] = BPF_CORE_READ(regs, regs[1]);
-	ret_syscall->args[2] = BPF_CORE_READ(regs, regs[2]);
-	ret_syscall->args[3] = BPF_CORE_READ(regs, regs[3]);
-#endif
+	if (has_task_pt_regs) {
+		regs = (struct pt_regs *)bpf_task_pt_regs(task);
+		ret_syscall->number = (int)regs->REGISTER_NUMBER;
+		ret_syscall->args[0] = regs->REGISTER_0;
+		ret_syscall->args[1] = regs->REGISTER_1;
+		ret_syscall->args[2] = regs->REGISTER_2;
+		ret_syscall->args[3] = regs->REGISTER_3;
+		return;
+	}
+	regs = (struct pt_regs *)(BPF_CORE_READ(task, stack) + KERNEL_STACK_BYTES) - 1;
+	ret_syscall->number = (int)BPF_CORE_READ(regs, REGISTER_NUMBER);
+	ret_syscall->args[0] = BPF_CORE_READ(regs, REGISTER_0);
+	ret_syscall->args[1] = BPF_CORE_READ(regs, REGISTER_1);
+	ret_syscall->args[2] = BPF_CORE_READ(regs, REGISTER_2);
+	ret_syscall->args[3] = BPF_CORE_READ(regs, REGISTER_3);
 }
+
+/* A field of a socket: a plain load where the verifier knows the socket, a probe read where it is only an address. */
+#define SOCK_READ(sk, field) (has_socket_storage ? (sk)->field : BPF_CORE_READ(sk, field))
 
 /* The file behind a task's file descriptor, NULL if there is none. */
 static __always_inline struct file *task_file(struct task_struct *task, u64 fd)
 {
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct files_struct *files = task->files;
 	struct file *file = NULL;
+	struct fdtable *table;
 
-	if (!table || fd >= BPF_CORE_READ(table, max_fds))
+	if (!files)
 		return NULL;
-	bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(table, fd) + fd);
+	table = files->fdt;
+	if (!table || fd >= table->max_fds)
+		return NULL;
+	bpf_probe_read_kernel(&file, sizeof(file), table->fd + fd);
 	return file;
 }
 

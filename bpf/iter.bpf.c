@@ -47,60 +47,51 @@ int find_threads(struct bpf_iter__task *ctx)
 	return 0;
 }
 
-/* Sockets that exist already: everybody's listeners, for roles; the observed processes' accepted connections. */
+/* The socket behind a file, NULL if it is none. */
+static __always_inline struct sock *file_sock(struct file *file)
+{
+	struct socket *socket;
+
+	if (has_socket_storage) {
+		socket = bpf_sock_from_file(file);
+		return socket ? socket->sk : NULL;
+	}
+	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return NULL;
+	socket = BPF_CORE_READ(file, private_data);
+	return BPF_CORE_READ(socket, sk);
+}
+
+/*
+ * Sockets that exist already: everybody's listeners, for roles; the observed processes' accepted connections, which may
+ * have a request in work whose beginning nobody saw. Run twice: a connection's role is known once all listeners are.
+ */
 SEC("iter/task_file")
 int find_sockets(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
 	struct iop_process *process;
-	struct socket *socket;
+	struct conn *c;
 	struct sock *sk;
-	u32 tgid;
 	u16 family;
+	u32 tgid;
 	u8 state;
 
 	if (!task || !file)
 		return 0;
-	if ((BPF_CORE_READ(file, f_inode, i_mode) & 0170000) != 0140000)
-		return 0;
-	socket = BPF_CORE_READ(file, private_data);
-	sk = BPF_CORE_READ(socket, sk);
+	sk = file_sock(file);
 	if (!sk)
 		return 0;
 	tgid = task->tgid;
 	process = bpf_map_lookup_elem(&processes, &tgid);
 	family = sock_family(sk);
-	state = BPF_CORE_READ(sk, __sk_common.skc_state);
-	if (state == TCP_LISTEN && (family == AF_UNIX || family == AF_INET || family == AF_INET6))
+	state = SOCK_READ(sk, __sk_common.skc_state);
+	if (family != AF_UNIX && family != AF_INET && family != AF_INET6)
+		return 0;
+	if (state == TCP_LISTEN)
 		listener_add(sk, family, process ? process->service : IOP_NOT_OURS);
-	return 0;
-}
-
-/* The observed processes' accepted connections: they may have a request in work, whose beginning nobody saw. */
-SEC("iter/task_file")
-int find_connections(struct bpf_iter__task_file *ctx)
-{
-	struct task_struct *task = ctx->task;
-	struct file *file = ctx->file;
-	struct iop_process *process;
-	struct socket *socket;
-	struct conn *c;
-	struct sock *sk;
-	u32 tgid;
-
-	if (!task || !file || !has_socket_storage)
-		return 0;
-	tgid = task->tgid;
-	process = bpf_map_lookup_elem(&processes, &tgid);
-	if (!process)
-		return 0;
-	socket = bpf_sock_from_file(file);
-	if (!socket)
-		return 0;
-	sk = socket->sk;
-	if (!sk || BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_ESTABLISHED ||
-	    role_of(sk, sock_family(sk), true) != ROLE_SERVER || conn_lookup(sk))
+	if (!process || state != TCP_ESTABLISHED || conn_lookup(sk) || role_of(sk, family, true) != ROLE_SERVER)
 		return 0;
 	c = conn_new(sk);
 	if (!c)

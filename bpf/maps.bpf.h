@@ -59,14 +59,25 @@ MAP struct {
 	__type(value, u32); /* service, or IOP_NOT_OURS */
 } listeners SEC(".maps");
 
-/* Pieces of open requests, by threads that went on to something else: request -> cost. What its request never collects
- * is pushed out by what comes later. */
+/* Pieces of open requests, by threads that went on to something else. What its request never collects is pushed out by
+ * what comes later. */
 MAP struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
 	__type(key, u64);
-	__type(value, struct cost);
+	__type(value, struct share);
 } shares SEC(".maps");
+
+/*
+ * What a service's pool has spent on requests that nothing names: a thread that finds its next piece of work waiting is
+ * not woken for it. The next request answered takes it, so that sums over requests, and all means, are right.
+ */
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* set by user space: services */
+	__type(key, u32);
+	__type(value, struct cost);
+} unnamed SEC(".maps");
 
 /* Futex addresses proven to be locks. The oldest are forgotten first. */
 MAP struct {

@@ -74,7 +74,7 @@ static __always_inline void operation_counts(struct conn *c, struct thread *t, u
 {
 	u64 io_ns;
 
-	c->counted = (t->request && t->open) || t->loop;
+	c->counted = (t->request && t->open) || t->loop || (!t->request && thread_is_pooled(t));
 	if (t->loop) {
 		io_ns = (c->arrival > c->start ? c->arrival : now) - c->start;
 		t->cost.io_ns += io_ns;
@@ -91,8 +91,10 @@ static __always_inline void client_receive(struct conn *c, struct thread *t, u64
 	u64 waited, before = c->wait_ns;
 
 	/* An event loop takes up the request that asked. */
-	if (c->id && (t->loop || !t->request || !t->open))
+	if (c->id && (t->loop || !t->request || !t->open)) {
 		thread_switch(t, c->id);
+		loop_take_up(t, c->id);
+	}
 	waited = wait_was_network(t);
 	c->wait_ns += waited;
 	if (c->state == CONN_OPEN) {
@@ -113,6 +115,7 @@ static __always_inline void client_send(struct conn *c, struct thread *t, u64 no
 	else if (t->pending)
 		thread_charge_pending(t);
 	if (c->state != CONN_OPEN) {
+		loop_act(t);
 		c->wait_ns = 0;
 		c->id = t->open ? t->request : 0;
 		c->state = CONN_OPEN;
@@ -126,11 +129,13 @@ static __always_inline void server_receive(struct conn *c, struct thread *t, u32
 {
 	if (c->state != CONN_OPEN) {
 		request_open(c, t, tid, now);
+		loop_take_up(t, c->id);
 		return;
 	}
 	/* More of the request. */
 	if (t->request != c->id)
 		thread_switch(t, c->id);
+	loop_take_up(t, c->id);
 	wait_was_client(t);
 }
 
@@ -169,6 +174,8 @@ static __always_inline void server_send(struct conn *c, struct thread *t, u32 ti
 		thread_take_pending(t);
 		return;
 	}
+	if (c->state == CONN_OPEN)
+		loop_answered(t, c->id);
 	server_send_claims(c, t);
 	/* It answers what it had left for another request in between: an event loop. */
 	if (t->interleaved == c->id && !t->adopted)
@@ -237,6 +244,8 @@ static __always_inline int message(struct sock *sk, struct conn *c, struct threa
 	t->full = false;
 	if (t->adopted && t->open)
 		thread_share(t);
+	else if (!t->request && thread_is_pooled(t))
+		thread_share_unnamed(t);
 	return 0;
 }
 

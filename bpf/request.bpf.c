@@ -18,7 +18,8 @@ __noinline int hist_count(struct iop_hist *hist, u64 ns, int n)
 	return 0;
 }
 
-/* Corrects one distribution from what was committed before to what is true now. Zeros are not counted. */
+/* Corrects one distribution from what was committed before to what is true now. Zeros (and less, where an event loop's
+ * pieces went to another request) are not counted. */
 __noinline int dist_commit(struct conn *c, u32 dist, u64 ns)
 {
 	u32 service, key;
@@ -34,16 +35,16 @@ __noinline int dist_commit(struct conn *c, u32 dist, u64 ns)
 	service = c->service;
 	key = service * IOP_DISTS + dist;
 	hist = bpf_map_lookup_elem(&hists, &key);
-	if (hist && done)
+	if (hist && (s64)done > 0)
 		hist_count(hist, done, -1);
-	if (hist && ns)
+	if (hist && (s64)ns > 0)
 		hist_count(hist, ns, 1);
 	totals = totals_of(service);
 	if (totals)
 		__sync_fetch_and_add(&totals->sum_ns[dist], ns - done);
 	key = service * 2 + (epoch & 1);
 	max = bpf_map_lookup_elem(&maxima, &key);
-	if (max && ns > max->ns[dist])
+	if (max && (s64)ns > (s64)max->ns[dist])
 		max->ns[dist] = ns;
 	return 0;
 }
@@ -72,15 +73,17 @@ static __always_inline void request_remainder(const struct conn *c, u64 wall, bo
 	for (int i = 0; i < IOP_COSTS; i++)
 		sum += c->cost.ns[i];
 	r->lock_ns = c->cost.ns[IOP_LOCK];
-	if (sum > wall) {
+	if (loop) {
+		/* Which request a loop's pieces belong to is inferred: what one has too much, another has too little. Kept
+		 * signed, the sum over requests is right. */
+		r->overlapped_ns = wall - sum;
+		r->io_ns = c->cost.io_ns;
+	} else if (sum > wall) {
 		/* Threads worked on it side by side. The one that read it waited for the others: that wait is theirs. */
 		excess = sum - wall;
 		cut = shared ? (r->lock_ns < excess ? r->lock_ns : excess) : 0;
 		r->lock_ns -= cut;
 		r->parallel_ns = excess - cut;
-	} else if (loop) {
-		r->overlapped_ns = wall - sum;
-		r->io_ns = c->cost.io_ns < wall - sum ? c->cost.io_ns : wall - sum;
 	} else {
 		r->unattributed_ns = wall - sum;
 	}

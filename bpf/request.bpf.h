@@ -73,13 +73,19 @@ static __always_inline void request_abort(struct conn *c)
 static __always_inline void request_collect(struct conn *c)
 {
 	u32 service = c->service, *shared = bpf_map_lookup_elem(&sharing, &service);
-	struct cost *share;
+	struct share *share;
+	struct cost *cost;
 
 	if (!shared || !*shared)
 		return;
 	share = bpf_map_lookup_elem(&shares, &c->id);
-	if (share)
-		cost_move(&c->cost, share);
+	if (share) {
+		share->answered = 1;
+		cost_collect(&c->cost, &share->cost);
+	}
+	cost = bpf_map_lookup_elem(&unnamed, &service);
+	if (cost && c->state == CONN_OPEN)
+		cost_collect(&c->cost, cost);
 }
 
 #endif

@@ -30,8 +30,13 @@ static __always_inline void switch_out(struct thread *t, struct task_struct *tas
 	t->woken = 0;
 	t->handoff = 0;
 	wait_classify(t, task, state, now);
+	if (t->loop && t->wait == WAIT_READY)
+		t->resumed.n = 0;
 	if (!t->request || !t->open)
 		return;
+	/* It gave its request to another thread and waits for whatever comes: an event loop in front of a pool. */
+	if (t->handed && t->wait == WAIT_READY && !t->adopted)
+		t->loop = true;
 	/* What is not this thread's alone must be where the thread that answers finds it, before that one runs. */
 	if (t->adopted)
 		thread_share(t);
@@ -47,7 +52,7 @@ static __always_inline void close_futex_wait(struct thread *t, u64 ns)
 		/* Held aside rather than dropped: a response that goes on shows it was a lock. */
 		if (t->request && !t->open && !t->adopted)
 			t->cost.ns[IOP_LOCK] += ns;
-		else if (t->request)
+		else
 			thread_release(t);
 	} else {
 		t->cost.ns[IOP_LOCK] += ns;
@@ -152,7 +157,9 @@ static __always_inline void woken_by(struct thread *t, struct task_struct *task,
 				count_loss(IOP_LOSS_LOCKS);
 		}
 	} else if (t->wait == WAIT_FUTEX && !t->lock && !t->loop && waits_for_work(t)) {
+		loop_act(waker);
 		t->handoff = waker->request;
+		waker->handed = true;
 	}
 }
 

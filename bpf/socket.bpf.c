@@ -49,7 +49,7 @@ static __always_inline void readable_unknown(struct sock *sk, u16 family)
 	u32 *listener = listener_of(sk, family);
 	struct conn *c;
 
-	if (!listener || *listener == IOP_NOT_OURS || BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
+	if (!listener || *listener == IOP_NOT_OURS || SOCK_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
 		return;
 	c = conn_new(sk);
 	if (!c)

@@ -17,6 +17,13 @@ struct cost {
 	u32 waits;
 };
 
+/* What threads other than the one that answers have spent on a request. */
+struct share {
+	struct cost cost;
+	u32 answered; /* it is over: what comes now was spent on another */
+	u32 padding;
+};
+
 enum run_state {
 	RUN_UNKNOWN, /* seen at attach, not yet in sched_switch */
 	RUN_ON_CPU,
@@ -44,6 +51,13 @@ enum pending {
 	PENDING_MEMBER = 32, /* woken by another thread of the service */
 };
 
+/* Requests that an event loop has taken up since it last slept and has not acted for yet, oldest first. */
+#define RESUMED_MAX 32
+struct resumed {
+	u32 first, n;
+	u64 requests[RESUMED_MAX];
+};
+
 struct thread {
 	u64 since; /* start of the current run_state, or of the CPU slice not yet charged */
 	u64 woken; /* when it was first made runnable; 0: still blocked */
@@ -66,12 +80,14 @@ struct thread {
 	u8 wait_class; /* enum iop_part */
 	bool open; /* its request has not been answered yet by this thread */
 	bool adopted; /* its request was handed to it by the thread that read it */
+	bool handed; /* it handed its request to another thread */
 	bool loop; /* proven to be an event loop */
 	bool green; /* proven to run a scheduler of its own (goroutines): its futex waits are idle */
 	bool parked; /* its last message on a client-role socket would have blocked */
 	bool lock; /* the futex it waits on is a lock */
 	bool ended; /* it has exited: its totals have moved to its service */
 	bool full; /* its last send on a server-role socket would have blocked */
+	struct resumed resumed;
 };
 
 enum role {

@@ -67,7 +67,7 @@ static __always_inline void cost_clear(struct cost *cost)
 	__builtin_memset(cost, 0, sizeof(*cost));
 }
 
-/* Adds and clears src. dst may be shared with other CPUs. */
+/* Adds and clears src, which is this thread's alone. dst may be shared with other CPUs. */
 static __always_inline void cost_move(struct cost *dst, struct cost *src)
 {
 	for (int i = 0; i < IOP_COSTS; i++)
@@ -82,6 +82,20 @@ static __always_inline void cost_move(struct cost *dst, struct cost *src)
 	cost_clear(src);
 }
 
+/* Takes all of src, to which other CPUs may be adding. dst is this request's alone. */
+static __always_inline void cost_collect(struct cost *dst, struct cost *src)
+{
+	for (int i = 0; i < IOP_COSTS; i++)
+		if (src->ns[i])
+			dst->ns[i] += __sync_lock_test_and_set(&src->ns[i], 0);
+	if (src->io_ns)
+		dst->io_ns += __sync_lock_test_and_set(&src->io_ns, 0);
+	if (src->operations)
+		dst->operations += __sync_lock_test_and_set(&src->operations, 0);
+	if (src->waits)
+		dst->waits += __sync_lock_test_and_set(&src->waits, 0);
+}
+
 static __always_inline u64 cost_worked_ns(const struct cost *cost)
 {
 	u64 ns = cost->ns[IOP_CPU];
@@ -91,30 +105,56 @@ static __always_inline u64 cost_worked_ns(const struct cost *cost)
 	return ns;
 }
 
+/* From now on, those who answer requests of this service look for what other threads spent on them. */
+static __always_inline void service_shares(u32 service)
+{
+	u32 *shared = bpf_map_lookup_elem(&sharing, &service);
+
+	if (shared && !*shared)
+		*shared = 1;
+}
+
+/* It works for requests, but nothing says for which. */
+static __always_inline void thread_share_unnamed(struct thread *t)
+{
+	u32 service = t->service;
+	struct cost *cost = bpf_map_lookup_elem(&unnamed, &service);
+
+	if (cost)
+		cost_move(cost, &t->cost);
+}
+
 /* Puts what a thread has spent on its request where the thread that answers it will find it. */
 static __always_inline void thread_share(struct thread *t)
 {
-	u32 service = t->service;
 	struct iop_totals *totals;
-	struct cost *share;
-	u32 *shared;
+	struct share *known, share = {};
 
 	if (t->adopted) {
-		totals = totals_of(service);
+		totals = totals_of(t->service);
 		if (totals)
 			__sync_fetch_and_add(&totals->pool_ns, cost_worked_ns(&t->cost));
 	}
-	share = bpf_map_lookup_elem(&shares, &t->request);
-	if (share) {
-		cost_move(share, &t->cost);
+	known = bpf_map_lookup_elem(&shares, &t->request);
+	if (known && known->answered) {
+		thread_share_unnamed(t);
 		return;
 	}
-	if (bpf_map_update_elem(&shares, &t->request, &t->cost, BPF_ANY))
-		count_loss(IOP_LOSS_SHARES);
+	if (known) {
+		cost_move(&known->cost, &t->cost);
+		return;
+	}
+	share.cost = t->cost;
 	cost_clear(&t->cost);
-	shared = bpf_map_lookup_elem(&sharing, &service);
-	if (shared && !*shared)
-		*shared = 1;
+	if (bpf_map_update_elem(&shares, &t->request, &share, BPF_ANY))
+		count_loss(IOP_LOSS_SHARES);
+	service_shares(t->service);
+}
+
+/* One of a pool: it has been handed requests and never reads any itself. */
+static __always_inline bool thread_is_pooled(const struct thread *t)
+{
+	return t->adopted_count && !t->requests;
 }
 
 /* The thread no longer works for its request; what it spent after the response belongs to none. */
@@ -127,6 +167,7 @@ static __always_inline void thread_release(struct thread *t)
 	t->request = 0;
 	t->open = false;
 	t->adopted = false;
+	t->handed = false;
 }
 
 /* The thread now works for this request. What it spent since it woke, if on nothing known, was for this one. */
@@ -139,13 +180,80 @@ static __always_inline void thread_switch(struct thread *t, u64 request)
 	t->request = request;
 	t->open = true;
 	t->adopted = false;
+	t->handed = false;
+}
+
+/*
+ * Event loops: for which request does the loop act? Some handle each message as they read it; others (asyncio) read all
+ * that is readable first and run what waited for it afterwards, in the same order. Either way the next action, a message
+ * to a peer or work given to a pool, is for the oldest request taken up and not acted for yet. That is an inference, not
+ * a proof; the report says so. Sums over requests, and so all means, do not depend on it.
+ */
+#define RESUMED_SCAN 4 /* how far the queue is searched: as many requests as a loop commonly has in one round */
+
+static __always_inline u64 resumed_at(const struct resumed *r, u32 i)
+{
+	return r->requests[(r->first + i) & (RESUMED_MAX - 1)];
+}
+
+static __always_inline void loop_take_up(struct thread *t, u64 request)
+{
+	struct resumed *r = &t->resumed;
+
+	if (!t->loop || r->n >= RESUMED_MAX)
+		return;
+	/* Several answers at once are one reason to go on. */
+	for (u32 i = 1; i <= RESUMED_SCAN && i <= r->n; i++)
+		if (resumed_at(r, r->n - i) == request)
+			return;
+	r->requests[(r->first + r->n) & (RESUMED_MAX - 1)] = request;
+	r->n++;
+}
+
+static __always_inline void loop_act(struct thread *t)
+{
+	struct resumed *r = &t->resumed;
+	u64 request;
+
+	if (!t->loop || !r->n)
+		return;
+	request = resumed_at(r, 0);
+	r->first++;
+	r->n--;
+	if (request == t->request)
+		return;
+	/* CPU alone is the acting request's; operations and waits are the one's whose message brought them. */
+	if (t->request && t->open && !t->cost.operations && !t->cost.waits)
+		t->request = request;
+	else
+		thread_switch(t, request);
+}
+
+/*
+ * It has answered this request. Those taken up before it did nothing that shows. If it was not taken up at all, the
+ * oldest was taken for another: it is the one that has acted.
+ */
+static __always_inline void loop_answered(struct thread *t, u64 request)
+{
+	struct resumed *r = &t->resumed;
+	u32 acted = 1;
+
+	if (!t->loop || !r->n)
+		return;
+	for (u32 i = 0; i < RESUMED_SCAN && i < r->n; i++) {
+		if (resumed_at(r, i) == request) {
+			acted = i + 1;
+			break;
+		}
+	}
+	r->first += acted;
+	r->n -= acted;
 }
 
 /* A thread of the same process handed it the request: from here on, and nothing of before. */
 static __always_inline void thread_adopt(struct thread *t, u64 request)
 {
 	struct iop_totals *totals = totals_of(t->service);
-	u32 service = t->service, *shared = bpf_map_lookup_elem(&sharing, &service);
 
 	thread_switch(t, request);
 	cost_clear(&t->cost);
@@ -155,8 +263,7 @@ static __always_inline void thread_adopt(struct thread *t, u64 request)
 	t->adopted_count++;
 	if (totals)
 		__sync_fetch_and_add(&totals->handed_off, 1);
-	if (shared && !*shared)
-		*shared = 1;
+	thread_share(t); /* there from the start, to be marked when the request is answered */
 }
 
 /* Charges the CPU time since the last charge. Only for a thread that is running. */

@@ -80,9 +80,9 @@ static __always_inline void wait_on_futex(struct thread *t, struct task_struct *
 	t->wait = WAIT_FUTEX;
 	t->futex = address;
 	t->lock = bpf_map_lookup_elem(&locks, &key) != NULL;
-	if (t->green || !t->request || !t->open)
+	if (t->green)
 		return;
-	if (t->parked && command == FUTEX_WAIT) {
+	if (t->parked && command == FUTEX_WAIT && t->request && t->open) {
 		/* It left an operation that would have blocked and sleeps on a futex: it runs a scheduler of its own. */
 		t->green = true;
 		t->loop = true;
@@ -90,10 +90,12 @@ static __always_inline void wait_on_futex(struct thread *t, struct task_struct *
 	}
 	if (t->adopted) {
 		/* glibc's mutexes wait plainly, its condition variables and semaphores by bit set. */
-		t->lock |= command == FUTEX_WAIT || command == FUTEX_LOCK_PI;
+		t->lock |= t->open && (command == FUTEX_WAIT || command == FUTEX_LOCK_PI);
 		return;
 	}
-	/* With a request of its own open it cannot be waiting for work: this address is a lock. */
+	/* An event loop waits for work elsewhere, and a thread with a request of its own open not at all: it is a lock. */
+	if (!t->loop && (!t->request || !t->open))
+		return;
 	if (!t->lock && bpf_map_update_elem(&locks, &key, &one, BPF_ANY))
 		count_loss(IOP_LOSS_LOCKS);
 	t->lock = true;

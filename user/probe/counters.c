@@ -20,6 +20,14 @@ uint64_t counters_take(uint64_t *last, uint64_t now)
 	return (uint64_t)grown;
 }
 
+int64_t counters_take_signed(uint64_t *last, uint64_t now)
+{
+	int64_t grown = (int64_t)(now - *last);
+
+	*last = now;
+	return grown;
+}
+
 uint32_t counters_take32(uint32_t *last, uint32_t now)
 {
 	int32_t grown = (int32_t)(now - *last);

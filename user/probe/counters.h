@@ -16,6 +16,9 @@
 
 /* What a wrapping counter grew by since last, which becomes now; 0 with last unchanged if it fell. */
 uint64_t counters_take(uint64_t *last, uint64_t now);
+
+/* The same of a sum that may truly fall. */
+int64_t counters_take_signed(uint64_t *last, uint64_t now);
 uint32_t counters_take32(uint32_t *last, uint32_t now);
 
 /*

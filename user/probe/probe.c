@@ -182,8 +182,8 @@ static int find_existing(struct probe *probe, struct probe_error *error)
 	}
 	if (!r)
 		r = iterate(probe->skel->progs.find_sockets);
-	if (!r && bpf_program__autoload(probe->skel->progs.find_connections))
-		r = iterate(probe->skel->progs.find_connections);
+	if (!r)
+		r = iterate(probe->skel->progs.find_sockets);
 	if (!r)
 		r = iterate(probe->skel->progs.find_threads);
 	/* Forked between the look at /proc and the first thread found: its parent was not followed yet. */

@@ -60,7 +60,6 @@ static int choose_storage(struct ioprof_bpf *skel, const struct programs_opts *o
 
 	skel->rodata->has_task_storage = opts->task_storage;
 	skel->rodata->has_socket_storage = sockets;
-	bpf_program__set_autoload(skel->progs.find_connections, sockets);
 	/* The variant that is not used must neither fail to be created nor take memory. */
 	r = opts->task_storage ? bpf_map__set_max_entries(skel->maps.threads_hash, 1) :
 				 bpf_map__set_autocreate(skel->maps.threads, false);
@@ -78,6 +77,7 @@ static int set_sizes(struct ioprof_bpf *skel, const struct programs_opts *opts)
 	} sizes[] = {
 		{ skel->maps.totals, opts->n_services },
 		{ skel->maps.sharing, opts->n_services },
+		{ skel->maps.unnamed, opts->n_services },
 		{ skel->maps.maxima, opts->n_services * 2 },
 		{ skel->maps.hists, opts->n_services * IOP_DISTS },
 		{ skel->maps.peer_ids, opts->max_peers },

@@ -96,6 +96,7 @@ static int read_dists(struct probe *probe, uint32_t index, struct service *servi
 {
 	struct probe_service *past = &probe->services[index];
 	uint32_t key, buckets[IOP_BUCKET_COUNT];
+	int64_t overlapped_ns;
 	int r;
 
 	if (!past->hists)
@@ -108,8 +109,17 @@ static int read_dists(struct probe *probe, uint32_t index, struct service *servi
 		if (r < 0)
 			return r;
 		take_hist(past->hists[i], buckets, dist_of(service, i));
-		dist_of(service, i)->sum_ns = counters_take((uint64_t *)&past->totals.sum_ns[i], now->sum_ns[i]);
+		if (i != IOP_OVERLAPPED)
+			dist_of(service, i)->sum_ns = counters_take((uint64_t *)&past->totals.sum_ns[i], now->sum_ns[i]);
 	}
+	/* Below zero over all requests: what a loop and its pool did for them side by side. */
+	overlapped_ns = counters_take_signed((uint64_t *)&past->totals.sum_ns[IOP_OVERLAPPED], now->sum_ns[IOP_OVERLAPPED]);
+	if (overlapped_ns >= 0)
+		service->parts[PART_OVERLAPPED].sum_ns = (uint64_t)overlapped_ns;
+	else
+		service->requests.parallel_ns += (uint64_t)-overlapped_ns;
+	if (service->overlapped_io_ns > service->parts[PART_OVERLAPPED].sum_ns)
+		service->overlapped_io_ns = service->parts[PART_OVERLAPPED].sum_ns;
 	return 0;
 }
 
@@ -152,6 +162,10 @@ static int note_service(struct service *service)
 					      "does not show." :
 					      "Part of the requests' time is unattributed: nothing the threads did while they were "
 					      "open shows what it was for."))
+		return -ENOMEM;
+	if (evidence->opened_by_loop > evidence->opened_by_worker &&
+	    service_add_note(service, "On an event loop, which request a piece of work belongs to is inferred from the order of "
+				      "messages: means are exact, percentiles of the parts are estimates."))
 		return -ENOMEM;
 	if ((double)service->requests.parallel_ns > 0.02 * wall &&
 	    service_add_note(service, "Threads work on one request side by side: its parts add up to more than its time."))
