@@ -135,7 +135,8 @@ def test_families(model, service_family, peer_family, observe):
 CLIENTS = {
     "slow-sender": ("--cpu=500", "tcp", dict(body=20000, pieces=5, piece_gap=2000)),
     "slow-sender-poll": ("--cpu=500 --client-poll", "unix", dict(body=20000, pieces=5, piece_gap=2000)),
-    "slow-reader-tcp": ("--cpu=500 --response=16000000", "tcp", dict(read=1000000, read_gap=2000, requests=20)),
+    "slow-reader-tcp": ("--cpu=500 --response=1000000 --send-buffer=100000", "tcp",
+                        dict(read=50000, read_gap=1000, receive_buffer=100000, requests=40)),
     "slow-reader-unix": ("--cpu=500 --response=1000000", "unix", dict(read=50000, read_gap=1000, requests=40)),
     "one-connection-per-request": ("--cpu=1000 --call={db},1,2000 --accept-poll", "tcp", dict(close=True)),
     "think": ("--cpu=1000 --call={db},1,2000", "tcp", dict(think=50000, requests=40)),

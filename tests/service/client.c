@@ -80,6 +80,9 @@ static int conn_open(struct client *c, struct conn *conn)
 	if (conn->fd < 0)
 		return conn->fd;
 	(void)fcntl(conn->fd, F_SETFL, O_NONBLOCK);
+	if (c->opts->receive_buffer)
+		(void)setsockopt(conn->fd, SOL_SOCKET, SO_RCVBUF, &c->opts->receive_buffer,
+				 sizeof(int));
 	return epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, conn->fd, &event) < 0 ? -errno : 0;
 }
 

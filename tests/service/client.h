@@ -26,6 +26,7 @@ struct client_opts {
 	uint64_t piece_gap_ns;	  /* between the pieces */
 	size_t read_bytes;    /* take at most so much of the response at a time; 0: all there is */
 	uint64_t read_gap_ns; /* and wait so long in between */
+	int receive_buffer;   /* of each socket; 0: the system's choice */
 };
 
 struct client_result {

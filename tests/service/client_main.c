@@ -7,7 +7,6 @@
 
 #include "client.h"
 #include "clock.h"
-#include "prompt.h"
 
 enum option_key {
 	KEY_CONNECTIONS = 'c',
@@ -21,6 +20,7 @@ enum option_key {
 	KEY_PIECE_GAP,
 	KEY_READ,
 	KEY_READ_GAP,
+	KEY_RECEIVE_BUFFER,
 	KEY_HOLD,
 };
 
@@ -48,6 +48,10 @@ static const struct argp_option options[] = {
 	 .arg = "BYTES",
 	 .doc = "Read the response so much at a time"},
 	{.name = "read-gap", .key = KEY_READ_GAP, .arg = "US", .doc = "Pause between reads"},
+	{.name = "receive-buffer",
+	 .key = KEY_RECEIVE_BUFFER,
+	 .arg = "BYTES",
+	 .doc = "Of each socket"},
 	{.name = "hold",
 	 .key = KEY_HOLD,
 	 .doc = "Keep the connections open until the end of stdin"},
@@ -108,6 +112,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_READ_GAP:
 		o->read_gap_ns = number(arg, state) * CLOCK_NS_PER_US;
 		return 0;
+	case KEY_RECEIVE_BUFFER:
+		o->receive_buffer = (int)number(arg, state);
+		return 0;
 	case KEY_HOLD:
 		run->hold = true;
 		return 0;
@@ -137,7 +144,6 @@ int main(int argc, char **argv)
 	int r;
 
 	(void)argp_parse(&argp, argc, argv, 0, NULL, &run);
-	prompt_process();
 	r = client_run(&run.opts, NULL, &client, &result);
 	if (r < 0) {
 		(void)fprintf(stderr, "client: %s\n", strerror(-r));

@@ -7,7 +7,6 @@
 
 #include "downstream.h"
 #include "net.h"
-#include "prompt.h"
 
 #define MAX_LISTEN 8
 
@@ -21,7 +20,6 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "usage: downstream ADDRESS...\n");
 		return EXIT_FAILURE;
 	}
-	prompt_process();
 	for (unsigned int i = 0; i < n; i++) {
 		struct net_address address;
 		char name[NET_NAME_SIZE];

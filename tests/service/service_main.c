@@ -30,6 +30,7 @@ struct service {
 	struct net_address listen;
 	unsigned int n_processes; /* 0: serve in the first process */
 	unsigned int n_open_files;
+	int send_buffer; /* 0: the system's choice */
 	const char *truth_path;
 	pid_t pids[MAX_PROCESSES];
 };
@@ -67,6 +68,7 @@ enum option_key {
 	KEY_DIE_AT,
 	KEY_EXEC_AT,
 	KEY_OPEN_FILES,
+	KEY_SEND_BUFFER,
 };
 
 static const struct argp_option options[] = {
@@ -149,6 +151,10 @@ static const struct argp_option options[] = {
 	 .key = KEY_AFTER_CALLS,
 	 .arg = "N",
 	 .doc = "Calls to the first downstream after the response (not in loops)"},
+	{.name = "send-buffer",
+	 .key = KEY_SEND_BUFFER,
+	 .arg = "BYTES",
+	 .doc = "Of the accepted sockets"},
 	{.name = "open-files",
 	 .key = KEY_OPEN_FILES,
 	 .arg = "N",
@@ -371,6 +377,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_TRUTH:
 		service->truth_path = arg;
 		return 0;
+	case KEY_SEND_BUFFER:
+		service->send_buffer = (int)count(arg, state);
+		return 0;
 	case KEY_OPEN_FILES:
 		service->n_open_files = count(arg, state);
 		return 0;
@@ -543,6 +552,10 @@ static int open_all(struct service *service)
 	if (r < 0)
 		return r;
 	service->serve.listen_fd = r;
+	/* Accepted sockets inherit it. */
+	if (service->send_buffer && setsockopt(r, SOL_SOCKET, SO_SNDBUF, &service->send_buffer,
+					       sizeof(service->send_buffer)) < 0)
+		return -errno;
 	r = net_name(service->serve.listen_fd, name);
 	if (r < 0)
 		return r;
