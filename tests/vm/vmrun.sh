@@ -127,7 +127,7 @@ virtiofs() {
 	echo "-device vhost-user-fs-pci,queue-size=1024,chardev=$1,tag=$1"
 }
 # shellcheck disable=SC2046 # words, on purpose
-qemu-system-x86_64 -accel "tcg,thread=${VM_THREAD:-single}" -cpu "${VM_CPU:-max,-cx16}" \
+qemu-system-x86_64 -accel tcg,thread=single -cpu max,-cx16 \
 	-smp "${VM_CPUS:-2}" -m "$memory" \
 	-object "memory-backend-memfd,id=memory,size=$memory,share=on" -numa node,memdev=memory \
 	-nodefaults -no-user-config -display none -no-reboot -serial file:console \
