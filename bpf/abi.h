@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The contract between the BPF programs and user space: everything that crosses the kernel boundary, once.
+ * The contract between the BPF programs and user space: everything that crosses the kernel
+ * boundary, once.
  *
- * Fixed-width types, explicit padding, sizes asserted. All times are nanoseconds of CLOCK_MONOTONIC. All counters only
- * grow and wrap; user space keeps the last value it read and takes differences.
+ * Fixed-width types, explicit padding, sizes asserted. All times are nanoseconds of
+ * CLOCK_MONOTONIC. All counters only grow and wrap; user space keeps the last value it read and
+ * takes differences.
  */
 #ifndef IOPROF_ABI_H
 #define IOPROF_ABI_H
@@ -26,7 +28,8 @@ enum iop_part {
 	IOP_WAITS, /* how many of the parts are waits */
 	IOP_CPU = IOP_WAITS,
 	IOP_RUN_QUEUE,
-	IOP_COSTS, /* how many of the parts are measured where they happen; the rest follow at the end */
+	IOP_COSTS, /* how many of the parts are measured where they happen; the rest follow at the
+		      end */
 	IOP_OVERLAPPED = IOP_COSTS,
 	IOP_UNATTRIBUTED,
 	IOP_PARTS,
@@ -50,19 +53,20 @@ enum iop_loss {
 	IOP_LOSS_COUNT, /* the kernel's own recursion counter follows in loss.def */
 };
 
-/* How many durations fell into each bucket, zeros left out. Map hists, per CPU; index service * IOP_DISTS + dist. */
+/* How many durations fell into each bucket, zeros left out. Map hists, per CPU; index service *
+ * IOP_DISTS + dist. */
 struct iop_hist {
 	__u32 buckets[IOP_BUCKET_COUNT];
 };
 
-/* The maximum of each distribution. Map maxima, per CPU; index service * 2 + (epoch & 1): user space flips the epoch, then
- * reads and clears the half that is no longer written. */
+/* The maximum of each distribution. Map maxima, per CPU; index service * 2 + (epoch & 1): user
+ * space flips the epoch, then reads and clears the half that is no longer written. */
 struct iop_max {
 	__u64 ns[IOP_DISTS];
 };
 
-/* The unit of the moments: durations are cut to 2^IOP_MOMENT_SHIFT ns before they are squared, so that a sum of squares
- * of even 1,000 requests of a minute each fits between two reads. */
+/* The unit of the moments: durations are cut to 2^IOP_MOMENT_SHIFT ns before they are squared, so
+ * that a sum of squares of even 1,000 requests of a minute each fits between two reads. */
 #define IOP_MOMENT_SHIFT 8
 
 /* A service's counters. Map totals, per CPU, index service. */
@@ -78,21 +82,25 @@ struct iop_totals {
 	__u64 ended_cpu_ns, ended_cpu_observed_ns;
 };
 
-_Static_assert(sizeof(struct iop_totals) == 8 * (8 + IOP_DISTS + 1 + 3 + 5 + 2), "no padding");
+_Static_assert(sizeof(struct iop_totals) / sizeof(__u64) == 8 + IOP_DISTS + 1 + 3 + 5 + 2,
+	       "no padding");
 
-/* Where a process belongs. Map processes, key: tgid as the kernel numbers it; removed when it exits. */
+/* Where a process belongs. Map processes, key: tgid as the kernel numbers it; removed when it
+ * exits. */
 struct iop_process {
 	__u32 service;
 };
 
-/* A listening socket: local port (or unix address) in its network namespace (a kernel pointer, only compared). */
+/* A listening socket: local port (or unix address) in its network namespace (a kernel pointer, only
+ * compared). */
 struct iop_listener {
 	__u64 net_or_address;
 	__u32 port; /* host order; 0 for unix */
 	__u32 padding;
 };
 
-/* Whose a listening socket is: a service, or another process's (known only so that roles can be told). */
+/* Whose a listening socket is: a service, or another process's (known only so that roles can be
+ * told). */
 #define IOP_NOT_OURS 0xffffffffu
 
 /* The remote end of a client-role socket. Map peer_ids, key; value: row of the map peers. */
@@ -103,12 +111,14 @@ struct iop_peer_key {
 	__u16 port;   /* host order */
 	__u16 type;   /* SOCK_STREAM, SOCK_DGRAM, ... */
 	__u16 path_length;
-	__u8 address[IOP_UNIX_PATH]; /* 4 or 16 bytes of IP address, or a unix path (abstract: first byte 0) */
+	__u8 address[IOP_UNIX_PATH]; /* 4 or 16 bytes of IP address, or a unix path (abstract: first
+					byte 0) */
 };
 
 _Static_assert(sizeof(struct iop_peer_key) == 120, "no padding");
 
-/* A peer's counters. Map peers, shared by all CPUs; row `service` is where what does not fit is counted. */
+/* A peer's counters. Map peers, shared by all CPUs; row `service` is where what does not fit is
+ * counted. */
 struct iop_peer {
 	__u64 operations, operations_outside, wait_ns;
 	struct iop_hist hist; /* wait per operation within requests, zeros included */
@@ -116,31 +126,34 @@ struct iop_peer {
 
 /* One live thread, as the iterator report_threads writes it. */
 struct iop_thread_record {
-	__u64 start_time; /* of the thread; with tid its identity */
-	__u64 observed_ns; /* how long it has been observed */
-	__u64 idle_ns;	   /* of that: waiting for work */
-	__u64 cpu_ns;	   /* CPU since observed, by the scheduler's account */
+	__u64 start_time;      /* of the thread; with tid its identity */
+	__u64 observed_ns;     /* how long it has been observed */
+	__u64 idle_ns;	       /* of that: waiting for work */
+	__u64 cpu_ns;	       /* CPU since observed, by the scheduler's account */
 	__u64 cpu_observed_ns; /* the same as seen by the probes */
-	__u64 requests;	   /* first read by this thread */
+	__u64 requests;	       /* first read by this thread */
 	__u32 tid, tgid, parent_tgid, service;
-	__u32 loop; /* 1: proven to be an event loop */
+	__u32 loop;    /* 1: proven to be an event loop */
 	__u32 adopted; /* requests handed to it by another thread */
 	char comm[16];
 };
 
 _Static_assert(sizeof(struct iop_thread_record) == 88, "no padding");
 
-/* What a system call waits for when it blocks. Table syscall_kinds in .rodata, index: system call number. */
+/* What a system call waits for when it blocks. Table syscall_kinds in .rodata, index: system call
+ * number. */
 enum iop_kind {
 	IOP_KIND_OTHER,
 	IOP_KIND_FILE,	 /* by the file behind its first argument: read, write and their kin */
-	IOP_KIND_SOCKET, /* a socket message, which names its socket when it is done: recv, send, connect, ... */
+	IOP_KIND_SOCKET, /* a socket message, which names its socket when it is done: recv, send,
+			    connect, ... */
 	IOP_KIND_ACCEPT,
-	IOP_KIND_EPOLL,	 /* readiness; timeout in ms in the 4th argument */
+	IOP_KIND_EPOLL,	      /* readiness; timeout in ms in the 4th argument */
 	IOP_KIND_EPOLL_NO_MS, /* the same, but the timeout is not in ms and not read */
-	IOP_KIND_POLL,	 /* readiness of an array of descriptors; timeout in ms in the 3rd argument */
+	IOP_KIND_POLL, /* readiness of an array of descriptors; timeout in ms in the 3rd argument */
 	IOP_KIND_PPOLL,	 /* the same; timeout not read */
-	IOP_KIND_SELECT, /* readiness of as many descriptors as the 1st argument says; timeout not read */
+	IOP_KIND_SELECT, /* readiness of as many descriptors as the 1st argument says; timeout not
+			    read */
 	IOP_KIND_FUTEX,
 	IOP_KIND_SLEEP,
 	IOP_KIND_CHILD,

@@ -2,9 +2,10 @@
 /*
  * Connections: finding a socket's state, telling its role, and naming its peer.
  *
- * Role. Accepted or connected? A TCP socket whose local port somebody listens on was accepted: the kernel gives no such
- * port to a connecting socket. An AF_UNIX socket takes its listener's address object when it is accepted. Neither needs
- * the accept or the connect to have been seen, so roles hold for connections older than ioprof.
+ * Role. Accepted or connected? A TCP socket whose local port somebody listens on was accepted: the
+ * kernel gives no such port to a connecting socket. An AF_UNIX socket takes its listener's address
+ * object when it is accepted. Neither needs the accept or the connect to have been seen, so roles
+ * hold for connections older than ioprof.
  */
 #ifndef IOPROF_CONNECTION_BPF_H
 #define IOPROF_CONNECTION_BPF_H
@@ -19,7 +20,8 @@
 #define SOCK_STREAM 1
 #define SOCK_SEQPACKET 5
 
-#define UNIX_PATH_OFFSET 2 /* of sun_path in struct sockaddr_un, whose length counts the family in */
+#define UNIX_PATH_OFFSET \
+	2 /* of sun_path in struct sockaddr_un, whose length counts the family in */
 
 static __always_inline struct conn *conn_lookup(struct sock *sk)
 {
@@ -30,7 +32,7 @@ static __always_inline struct conn *conn_lookup(struct sock *sk)
 	return bpf_map_lookup_elem(&conns_hash, &key);
 }
 
-/* An empty connection. NULL, counted as a loss, where that cannot be. */
+/* An empty connection. NULL where that cannot be: no memory, or a socket that is being torn down. */
 static __always_inline struct conn *conn_new(struct sock *sk)
 {
 	static const struct conn none = {};
@@ -43,8 +45,6 @@ static __always_inline struct conn *conn_new(struct sock *sk)
 		bpf_map_update_elem(&conns_hash, &key, &none, BPF_NOEXIST);
 		c = bpf_map_lookup_elem(&conns_hash, &key);
 	}
-	if (!c)
-		count_loss(IOP_LOSS_CONNECTIONS);
 	return c;
 }
 
@@ -79,7 +79,8 @@ static __always_inline void listener_add(struct sock *sk, u16 family, u32 servic
 		key.net_or_address = (u64)SOCK_READ(sk, __sk_common.skc_net.net);
 		key.port = SOCK_READ(sk, __sk_common.skc_num);
 	}
-	if (bpf_map_update_elem(&listeners, &key, &service, service == IOP_NOT_OURS ? BPF_NOEXIST : BPF_ANY) &&
+	if (bpf_map_update_elem(&listeners, &key, &service,
+				service == IOP_NOT_OURS ? BPF_NOEXIST : BPF_ANY) &&
 	    service != IOP_NOT_OURS)
 		count_loss(IOP_LOSS_LISTENERS);
 }
@@ -94,9 +95,11 @@ static __always_inline u8 unix_role(struct sock *sk)
 	if (peer)
 		theirs = BPF_CORE_READ((struct unix_sock *)peer, addr);
 	if (own && !theirs) {
-		/* Accepted. Learn its listener: connections that wait to be accepted show it too. */
+		/* Accepted. Learn its listener: connections that wait to be accepted show it too.
+		 */
 		listener = listener_of(sk, AF_UNIX);
-		return listener || SOCK_READ(sk, sk_type) == SOCK_STREAM ? ROLE_SERVER : ROLE_NEUTRAL;
+		return listener || SOCK_READ(sk, sk_type) == SOCK_STREAM ? ROLE_SERVER
+									 : ROLE_NEUTRAL;
 	}
 	if (!own)
 		return theirs ? ROLE_CLIENT : ROLE_NEUTRAL;
@@ -134,10 +137,11 @@ static __always_inline void unix_peer_key(struct sock *sk, struct iop_peer_key *
 	bpf_probe_read_kernel(key->address, length & 127, (char *)address->name + UNIX_PATH_OFFSET);
 }
 
-/* The peer's row; the service's own row, for what does not fit, when the table is full. Own frame: the key is large. */
+/* The peer's row; the service's own row, for what does not fit, when the table is full. Own frame:
+ * the key is large. */
 static __noinline int peer_row(struct sock *sk, u32 service, u32 family)
 {
-	struct iop_peer_key key = { .service = service, .family = (u16)family };
+	struct iop_peer_key key = {.service = service, .family = (u16)family};
 	u32 *known, row;
 
 	if (family == AF_UNIX) {
@@ -147,7 +151,8 @@ static __noinline int peer_row(struct sock *sk, u32 service, u32 family)
 		if (family == AF_INET)
 			BPF_CORE_READ_INTO((__be32 *)key.address, sk, __sk_common.skc_daddr);
 		else
-			BPF_CORE_READ_INTO((struct in6_addr *)key.address, sk, __sk_common.skc_v6_daddr);
+			BPF_CORE_READ_INTO((struct in6_addr *)key.address, sk,
+					   __sk_common.skc_v6_daddr);
 	}
 	key.type = SOCK_READ(sk, sk_type);
 	known = bpf_map_lookup_elem(&peer_ids, &key);
@@ -167,8 +172,10 @@ static __always_inline struct conn *conn_create(struct sock *sk, struct thread *
 	u16 family = sock_family(sk);
 	struct conn *c = conn_new(sk);
 
-	if (!c)
+	if (!c) {
+		count_loss(IOP_LOSS_CONNECTIONS);
 		return NULL;
+	}
 	c->service = t->service;
 	c->role = role_of(sk, family, sending);
 	if (c->role == ROLE_CLIENT)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Every difference between kernels and architectures, in one file: an accessor each, with the kernel change behind it.
- * User space sets the switches before loading, by what the kernel's BTF and a trial load say, never by its version.
+ * Every difference between kernels and architectures, in one file: an accessor each, with the
+ * kernel change behind it. User space sets the switches before loading, by what the kernel's BTF
+ * and a trial load say, never by its version.
  */
 #ifndef IOPROF_DRIFT_BPF_H
 #define IOPROF_DRIFT_BPF_H
@@ -11,12 +12,13 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
-/* sched_switch has prev_state as 4th argument: 5.18, fa2c3254d7cf ("sched/tracing: Don't re-read p->state"). */
+/* sched_switch has prev_state as 4th argument: 5.18, fa2c3254d7cf ("sched/tracing: Don't re-read
+ * p->state"). */
 extern const volatile bool has_prev_state;
 /* Task storage: 5.11, 4cf1bc1f1045 ("bpf: Implement task local storage"). */
 extern const volatile bool has_task_storage;
-/* Socket storage in tracing programs: 5.11, 8e4597c627fb ("bpf: Allow using bpf_sk_storage in FENTRY/FEXIT/RAW_TP"); not for
- * set C, whose sockets are plain addresses to the verifier. */
+/* Socket storage in tracing programs: 5.11, 8e4597c627fb ("bpf: Allow using bpf_sk_storage in
+ * FENTRY/FEXIT/RAW_TP"); not for set C, whose sockets are plain addresses to the verifier. */
 extern const volatile bool has_socket_storage;
 /* bpf_task_pt_regs: 5.15, dd6e10fbd9fb ("bpf: Add bpf_task_pt_regs() helper"). */
 extern const volatile bool has_task_pt_regs;
@@ -26,7 +28,9 @@ struct task_struct___before_5_14 {
 	volatile long state;
 } __attribute__((preserve_access_index));
 
-#define TASK_STATES 0x3 /* interruptible, uninterruptible; the rest (killable, freezable, ...) are modifiers */
+#define TASK_STATES                                                                              \
+	0x3 /* interruptible, uninterruptible; the rest (killable, freezable, ...) are modifiers \
+	     */
 #define TASK_UNINTERRUPTIBLE 0x2
 
 static __always_inline u32 task_state(struct task_struct *task)
@@ -42,7 +46,8 @@ static __always_inline u32 switched_out_state(u64 *ctx, struct task_struct *prev
 	return has_prev_state ? (u32)ctx[3] : task_state(prev);
 }
 
-/* False only if no program keeps anything on this task: the cheapest way to leave unobserved threads alone. */
+/* False only if no program keeps anything on this task: the cheapest way to leave unobserved
+ * threads alone. */
 static __always_inline bool task_has_storage(struct task_struct *task)
 {
 	return !has_task_storage || !bpf_core_field_exists(task->bpf_storage) || task->bpf_storage;
@@ -70,7 +75,8 @@ struct syscall {
 #define REGISTER_3 regs[3]
 #endif
 
-/* The registers a task entered the kernel with: by the helper, or else from the top of its kernel stack. */
+/* The registers a task entered the kernel with: by the helper, or else from the top of its kernel
+ * stack. */
 static __always_inline void task_syscall(struct task_struct *task, struct syscall *ret_syscall)
 {
 	struct pt_regs *regs;
@@ -92,7 +98,8 @@ static __always_inline void task_syscall(struct task_struct *task, struct syscal
 	ret_syscall->args[3] = BPF_CORE_READ(regs, REGISTER_3);
 }
 
-/* A field of a socket: a plain load where the verifier knows the socket, a probe read where it is only an address. */
+/* A field of a socket: a plain load where the verifier knows the socket, a probe read where it is
+ * only an address. */
 #define SOCK_READ(sk, field) (has_socket_storage ? (sk)->field : BPF_CORE_READ(sk, field))
 
 /* The file behind a task's file descriptor, NULL if there is none. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Set B, kernels before 6.3 that allow fexit: messages seen at the protocols' own operations, whose signatures have not
- * changed from 5.5 on. Each runs once per call of its kind.
+ * Set B, kernels before 6.3 that allow fexit: messages seen at the protocols' own operations, whose
+ * signatures have not changed from 5.5 on. Each runs once per call of its kind.
  */
 #include "vmlinux.h"
 
@@ -22,19 +22,22 @@ static __always_inline int exited(struct socket *socket, int ret, int flags, boo
 }
 
 SEC("fexit/inet_recvmsg")
-int BPF_PROG(inet_received, struct socket *socket, struct msghdr *message, size_t size, int flags, int ret)
+int BPF_PROG(inet_received, struct socket *socket, struct msghdr *message, size_t size, int flags,
+	     int ret)
 {
 	return exited(socket, ret, flags, false);
 }
 
 SEC("fexit/inet6_recvmsg")
-int BPF_PROG(inet6_received, struct socket *socket, struct msghdr *message, size_t size, int flags, int ret)
+int BPF_PROG(inet6_received, struct socket *socket, struct msghdr *message, size_t size, int flags,
+	     int ret)
 {
 	return exited(socket, ret, flags, false);
 }
 
 SEC("fexit/unix_stream_recvmsg")
-int BPF_PROG(unix_received, struct socket *socket, struct msghdr *message, size_t size, int flags, int ret)
+int BPF_PROG(unix_received, struct socket *socket, struct msghdr *message, size_t size, int flags,
+	     int ret)
 {
 	return exited(socket, ret, flags, false);
 }
@@ -59,7 +62,8 @@ int BPF_PROG(unix_sent, struct socket *socket, struct msghdr *message, size_t si
 
 /* sendfile and splice before 6.5, where they pass the others by. */
 SEC("fexit/inet_sendpage")
-int BPF_PROG(inet_sent_page, struct socket *socket, struct page *page, int offset, size_t size, int flags, long ret)
+int BPF_PROG(inet_sent_page, struct socket *socket, struct page *page, int offset, size_t size,
+	     int flags, long ret)
 {
 	return exited(socket, (int)ret, 0, true);
 }

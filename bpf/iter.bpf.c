@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Iterators: what is already there at attach, and the threads' own counters whenever user space asks. They cost
- * nothing in between.
+ * Iterators: what is already there at attach, and the threads' own counters whenever user space
+ * asks. They cost nothing in between.
  */
 #include "vmlinux.h"
 
@@ -14,7 +14,8 @@
 #define TCP_ESTABLISHED 1
 #define TCP_LISTEN 10
 
-/* Threads of the observed processes that exist already. What waits now has been waiting since now, not unseen. */
+/* Threads of the observed processes that exist already. What waits now has been waiting since now,
+ * not unseen. */
 SEC("iter/task")
 int find_threads(struct bpf_iter__task *ctx)
 {
@@ -63,8 +64,9 @@ static __always_inline struct sock *file_sock(struct file *file)
 }
 
 /*
- * Sockets that exist already: everybody's listeners, for roles; the observed processes' accepted connections, which may
- * have a request in work whose beginning nobody saw. Run twice: a connection's role is known once all listeners are.
+ * Sockets that exist already: everybody's listeners, for roles; the observed processes' accepted
+ * connections, which may have a request in work whose beginning nobody saw. Run twice: a
+ * connection's role is known once all listeners are.
  */
 SEC("iter/task_file")
 int find_sockets(struct bpf_iter__task_file *ctx)
@@ -91,7 +93,8 @@ int find_sockets(struct bpf_iter__task_file *ctx)
 		return 0;
 	if (state == TCP_LISTEN)
 		listener_add(sk, family, process ? process->service : IOP_NOT_OURS);
-	if (!process || state != TCP_ESTABLISHED || conn_lookup(sk) || role_of(sk, family, true) != ROLE_SERVER)
+	if (!process || state != TCP_ESTABLISHED || conn_lookup(sk) ||
+	    role_of(sk, family, true) != ROLE_SERVER)
 		return 0;
 	c = conn_new(sk);
 	if (!c)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who belongs to a service: threads and processes that come and go, seen as they do, without a race. */
+/* Who belongs to a service: threads and processes that come and go, seen as they do, without a
+ * race. */
 #include "vmlinux.h"
 
 #include <bpf/bpf_helpers.h>
@@ -10,13 +11,14 @@
 /* A child process belongs to its parent's service, and inherits nothing else. */
 static __always_inline void process_add(u32 tgid, u32 service)
 {
-	struct iop_process process = { .service = service };
+	struct iop_process process = {.service = service};
 
 	if (bpf_map_update_elem(&processes, &tgid, &process, BPF_ANY))
 		count_loss(IOP_LOSS_PROCESSES);
 }
 
-/* Every new thread and process of the machine; those of observed threads are observed from their first instant. */
+/* Every new thread and process of the machine; those of observed threads are observed from their
+ * first instant. */
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
@@ -34,7 +36,8 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 		process_add(child->tgid, of->service);
 		return 0;
 	}
-	/* A thread started by one that has read a request works for it, as one woken for it does. */
+	/* A thread started by one that has read a request works for it, as one woken for it does.
+	 */
 	if (of->request && of->open && !of->adopted && !of->loop)
 		thread_adopt(t, of->request);
 	return 0;
@@ -69,7 +72,8 @@ int BPF_PROG(on_exit, struct task_struct *task)
 		thread_share(t);
 	totals = totals_of(t->service);
 	if (totals) {
-		__sync_fetch_and_add(&totals->ended_cpu_ns, task->se.sum_exec_runtime - t->cpu_base);
+		__sync_fetch_and_add(&totals->ended_cpu_ns,
+				     task->se.sum_exec_runtime - t->cpu_base);
 		__sync_fetch_and_add(&totals->ended_cpu_observed_ns, t->cpu_ns);
 	}
 	t->ended = true;

@@ -19,5 +19,6 @@ const volatile unsigned int service_count = 1;
 const volatile unsigned int peer_rows = 513;
 const volatile unsigned char syscall_kinds[IOP_SYSCALLS] = {};
 
+unsigned int observing = 0;
 unsigned int epoch = 0;
 unsigned int peers_used = 0;

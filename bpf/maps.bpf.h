@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The maps all programs share. Defined once, in maps.bpf.c; every other source sees them as extern and the linker
- * joins them. Sizes marked "set by user space" follow the number of services and the command line.
+ * The maps all programs share. Defined once, in maps.bpf.c; every other source sees them as extern
+ * and the linker joins them. Sizes marked "set by user space" follow the number of services and the
+ * command line.
  */
 #ifndef IOPROF_MAPS_BPF_H
 #define IOPROF_MAPS_BPF_H
+
+#include "vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
 
 #include "abi.h"
 #include "state.bpf.h"
@@ -15,7 +20,8 @@
 #define MAP extern
 #endif
 
-/* State that lives and dies with its thread or socket, and what stands in for it where the kernel has no such storage. */
+/* State that lives and dies with its thread or socket, and what stands in for it where the kernel
+ * has no such storage. */
 MAP struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -59,8 +65,8 @@ MAP struct {
 	__type(value, u32); /* service, or IOP_NOT_OURS */
 } listeners SEC(".maps");
 
-/* Pieces of open requests, by threads that went on to something else. What its request never collects is pushed out by
- * what comes later. */
+/* Pieces of open requests, by threads that went on to something else. What its request never
+ * collects is pushed out by what comes later. */
 MAP struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
@@ -69,8 +75,9 @@ MAP struct {
 } shares SEC(".maps");
 
 /*
- * What a service's pool has spent on requests that nothing names: a thread that finds its next piece of work waiting is
- * not woken for it. The next request answered takes it, so that sums over requests, and all means, are right.
+ * What a service's pool has spent on requests that nothing names: a thread that finds its next
+ * piece of work waiting is not woken for it. The next request answered takes it, so that sums over
+ * requests, and all means, are right.
  */
 MAP struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -130,7 +137,8 @@ MAP struct {
 	__type(value, struct iop_peer);
 } peers SEC(".maps");
 
-/* Whether any request of a service was ever worked on by more than one thread: spares the others the look-up. */
+/* Whether any request of a service was ever worked on by more than one thread: spares the others
+ * the look-up. */
 MAP struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1); /* set by user space: services */
@@ -142,7 +150,9 @@ MAP struct {
 extern const volatile unsigned int service_count;
 extern const volatile unsigned int peer_rows;
 extern const volatile unsigned char syscall_kinds[IOP_SYSCALLS];
-/* ... while running: which half of maxima is being written ... */
+/* ... while running: that stock has been taken, and what is missed from now on is lost ... */
+extern unsigned int observing;
+/* ... which half of maxima is being written ... */
 extern unsigned int epoch;
 /* ... and by the programs: rows of peers in use. */
 extern unsigned int peers_used;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a socket message means, whichever hook saw it: the request state machine, operations with peers, and the purpose
- * of the wait that came before. All three ways of seeing messages (socket.bpf.c, fexit.bpf.c, syscall.bpf.c) end here.
+ * What a socket message means, whichever hook saw it: the request state machine, operations with
+ * peers, and the purpose of the wait that came before. All three ways of seeing messages
+ * (socket.bpf.c, fexit.bpf.c, syscall.bpf.c) end here.
  */
 #ifndef IOPROF_MESSAGE_BPF_H
 #define IOPROF_MESSAGE_BPF_H
@@ -57,7 +58,8 @@ static __always_inline u64 wait_was_network(struct thread *t)
 		/* Background work; it looked like waiting for work when it slept. */
 		t->idle_ns -= ns < t->idle_ns ? ns : t->idle_ns;
 	} else if (epoll && !t->adopted) {
-		/* Blocking code waits on the socket itself; only an event loop waits for a peer in epoll. */
+		/* Blocking code waits on the socket itself; only an event loop waits for a peer in
+		 * epoll. */
 		t->loop = true;
 	}
 	t->cost.ns[IOP_NETWORK] += ns;
@@ -109,7 +111,8 @@ static __always_inline void client_send(struct conn *c, struct thread *t, u64 no
 {
 	u64 waited = 0;
 
-	/* Connecting, or a peer that reads slowly. A wait for readiness before a send on a used connection was for another. */
+	/* Connecting, or a peer that reads slowly. A wait for readiness before a send on a used
+	 * connection was for another. */
 	if (t->pending & PENDING_SOCKET || !c->start || t->full)
 		waited = wait_was_network(t);
 	else if (t->pending)
@@ -139,7 +142,8 @@ static __always_inline void server_receive(struct conn *c, struct thread *t, u32
 	wait_was_client(t);
 }
 
-/* Whose is the time since the last event, and the wait in it, now that the thread sends this response? */
+/* Whose is the time since the last event, and the wait in it, now that the thread sends this
+ * response? */
 static __always_inline void server_send_claims(struct conn *c, struct thread *t)
 {
 	if (t->request && t->request != c->id) {
@@ -184,7 +188,8 @@ static __always_inline void server_send(struct conn *c, struct thread *t, u32 ti
 		c->loop = true;
 	totals = totals_of(t->service);
 	if (totals)
-		__sync_fetch_and_add(t->adopted ? &totals->pool_ns : &totals->own_ns, cost_worked_ns(&t->cost));
+		__sync_fetch_and_add(t->adopted ? &totals->pool_ns : &totals->own_ns,
+				     cost_worked_ns(&t->cost));
 	cost_move(&c->cost, &t->cost);
 	request_collect(c);
 	request_commit(c, now, t->loop);
@@ -195,8 +200,10 @@ static __always_inline void server_send(struct conn *c, struct thread *t, u32 ti
 	t->open = false;
 }
 
-/* One message that a thread of the service received (ret bytes, or -errno) or sent. sk may be an address only. */
-static __always_inline int message(struct sock *sk, struct conn *c, struct thread *t, int ret, int flags, bool sending)
+/* One message that a thread of the service received (ret bytes, or -errno) or sent. sk may be an
+ * address only. */
+static __always_inline int message(struct sock *sk, struct conn *c, struct thread *t, int ret,
+				   int flags, bool sending)
 {
 	u32 tid = (u32)bpf_get_current_pid_tgid();
 	u64 now;

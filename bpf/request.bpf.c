@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a request adds to its service's counters, at its first send and at every further one: see request.bpf.h. */
+/* What a request adds to its service's counters, at its first send and at every further one: see
+ * request.bpf.h. */
 #include "vmlinux.h"
 
 #include <bpf/bpf_helpers.h>
@@ -12,14 +13,16 @@ __noinline int hist_count(struct iop_hist *hist, u64 ns, int n)
 
 	if (!hist)
 		return 0;
-	asm volatile("" : "+r"(bucket)); /* the register that is checked must be the one that is used */
+	asm volatile(
+		""
+		: "+r"(bucket)); /* the register that is checked must be the one that is used */
 	if (bucket < IOP_BUCKET_COUNT)
 		__sync_fetch_and_add(&hist->buckets[bucket], n);
 	return 0;
 }
 
-/* Corrects one distribution from what was committed before to what is true now. Zeros (and less, where an event loop's
- * pieces went to another request) are not counted. */
+/* Corrects one distribution from what was committed before to what is true now. Zeros (and less,
+ * where an event loop's pieces went to another request) are not counted. */
 __noinline int dist_commit(struct conn *c, u32 dist, u64 ns)
 {
 	u32 service, key;
@@ -57,7 +60,8 @@ static __always_inline u64 moment_x(const struct conn *c)
 
 static __always_inline u64 moment_y(const struct conn *c)
 {
-	return (c->done_ns[IOP_NETWORK] + c->done_ns[IOP_SLEEP] + c->done_ns[IOP_CHILD] + c->done_io_ns) >>
+	return (c->done_ns[IOP_NETWORK] + c->done_ns[IOP_SLEEP] + c->done_ns[IOP_CHILD] +
+		c->done_io_ns) >>
 	       IOP_MOMENT_SHIFT;
 }
 
@@ -66,7 +70,8 @@ struct remainder {
 	u64 lock_ns, overlapped_ns, unattributed_ns, parallel_ns, io_ns;
 };
 
-static __always_inline void request_remainder(const struct conn *c, u64 wall, bool loop, bool shared, struct remainder *r)
+static __always_inline void request_remainder(const struct conn *c, u64 wall, bool loop,
+					      bool shared, struct remainder *r)
 {
 	u64 sum = 0, excess, cut;
 
@@ -74,12 +79,13 @@ static __always_inline void request_remainder(const struct conn *c, u64 wall, bo
 		sum += c->cost.ns[i];
 	r->lock_ns = c->cost.ns[IOP_LOCK];
 	if (loop) {
-		/* Which request a loop's pieces belong to is inferred: what one has too much, another has too little. Kept
-		 * signed, the sum over requests is right. */
+		/* Which request a loop's pieces belong to is inferred: what one has too much,
+		 * another has too little. Kept signed, the sum over requests is right. */
 		r->overlapped_ns = wall - sum;
 		r->io_ns = c->cost.io_ns;
 	} else if (sum > wall) {
-		/* Threads worked on it side by side. The one that read it waited for the others: that wait is theirs. */
+		/* Threads worked on it side by side. The one that read it waited for the others:
+		 * that wait is theirs. */
 		excess = sum - wall;
 		cut = shared ? (r->lock_ns < excess ? r->lock_ns : excess) : 0;
 		r->lock_ns -= cut;
@@ -116,7 +122,8 @@ __noinline int request_commit(struct conn *c, u64 now, bool loop)
 	request_remainder(c, wall, loop || c->loop, shared && *shared, &r);
 	if (c->state == CONN_OPEN) {
 		__sync_fetch_and_add(&totals->completed, 1);
-		__sync_fetch_and_add(c->request_arrival ? &totals->known : &totals->arrival_unknown, 1);
+		__sync_fetch_and_add(c->request_arrival ? &totals->known : &totals->arrival_unknown,
+				     1);
 	} else {
 		moments_add(totals, c, false);
 	}
@@ -141,4 +148,3 @@ __noinline int request_commit(struct conn *c, u64 now, bool loop)
 	c->state = CONN_RESPONDED;
 	return 0;
 }
-

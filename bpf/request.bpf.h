@@ -1,26 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A request's life on its accepted connection: IDLE -first byte read-> OPEN -first byte sent-> RESPONDED -first byte
- * read-> the next one, OPEN.
+ * A request's life on its accepted connection: IDLE -first byte read-> OPEN -first byte sent->
+ * RESPONDED -first byte read-> the next one, OPEN.
  *
- * Its end is the last send, and no one can know which send is the last. So each send commits all there is to the
- * service's counters and remembers it; a further send (a streamed response) commits the difference and moves the
- * histogram entries. Nothing is left to finish when a connection closes, a worker dies or an interval ends, and what a
- * thread does after the last send is never counted: trailing idle cannot be mistaken for a wait.
+ * Its end is the last send, and no one can know which send is the last. So each send commits all
+ * there is to the service's counters and remembers it; a further send (a streamed response) commits
+ * the difference and moves the histogram entries. Nothing is left to finish when a connection
+ * closes, a worker dies or an interval ends, and what a thread does after the last send is never
+ * counted: trailing idle cannot be mistaken for a wait.
  */
 #ifndef IOPROF_REQUEST_BPF_H
 #define IOPROF_REQUEST_BPF_H
 
 #include "thread.bpf.h"
 
-/* The bits of a request's number: when it was opened, and on which CPU. No CPU opens two in the same nanosecond. */
+/* The bits of a request's number: when it was opened, and on which CPU. No CPU opens two in the
+ * same nanosecond. */
 static __always_inline u64 request_number(u64 now)
 {
 	return now << 8 | (bpf_get_smp_processor_id() & 0xff);
 }
 
 /*
- * Functions of their own to the verifier, which looks at them once instead of at every call. request.bpf.c.
+ * Functions of their own to the verifier, which looks at them once instead of at every call.
+ * request.bpf.c.
  */
 /* Counts a duration n times, n possibly negative. */
 int hist_count(struct iop_hist *hist, u64 ns, int n);
@@ -53,7 +56,8 @@ static __always_inline void request_open(struct conn *c, struct thread *t, u32 t
 	c->loop = t->loop;
 	c->state = CONN_OPEN;
 	if (totals)
-		__sync_fetch_and_add(t->loop ? &totals->opened_by_loop : &totals->opened_by_worker, 1);
+		__sync_fetch_and_add(t->loop ? &totals->opened_by_loop : &totals->opened_by_worker,
+				     1);
 }
 
 /* Its connection has closed, or its worker has died, before a byte of response. */

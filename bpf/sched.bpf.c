@@ -2,13 +2,15 @@
 /*
  * The scheduler's side: when a thread runs, waits, and is waited for.
  *
- * Question: of the time a thread is not running, what is run queue, what is waiting for whom, what is idle? A wait is
- * closed when its thread runs again and is cut in two at its wake-up: before, it waited; after, it was runnable.
+ * Question: of the time a thread is not running, what is run queue, what is waiting for whom, what
+ * is idle? A wait is closed when its thread runs again and is cut in two at its wake-up: before, it
+ * waited; after, it was runnable.
  *
- * Futex waits are the hard ones. They are locks, or waiting for work. A thread with a request of its own open cannot
- * wait for work, so its wait is a lock, and so is from then on every wait on that address (the interpreter's lock, a
- * mutex). A thread that waits elsewhere without a request is idle; if a thread that has read a request wakes it, it has
- * been handed that request and works for it until it waits for work again.
+ * Futex waits are the hard ones. They are locks, or waiting for work. A thread with a request of
+ * its own open cannot wait for work, so its wait is a lock, and so is from then on every wait on
+ * that address (the interpreter's lock, a mutex). A thread that waits elsewhere without a request
+ * is idle; if a thread that has read a request wakes it, it has been handed that request and works
+ * for it until it waits for work again.
  */
 #include "vmlinux.h"
 
@@ -17,7 +19,8 @@
 
 #include "wait.bpf.h"
 
-static __always_inline void switch_out(struct thread *t, struct task_struct *task, u32 state, u64 now)
+static __always_inline void switch_out(struct thread *t, struct task_struct *task, u32 state,
+				       u64 now)
 {
 	if (t->run == RUN_ON_CPU || t->run == RUN_UNKNOWN)
 		thread_charge(t, now);
@@ -34,10 +37,12 @@ static __always_inline void switch_out(struct thread *t, struct task_struct *tas
 		t->resumed.n = 0;
 	if (!t->request || !t->open)
 		return;
-	/* It gave its request to another thread and waits for whatever comes: an event loop in front of a pool. */
+	/* It gave its request to another thread and waits for whatever comes: an event loop in
+	 * front of a pool. */
 	if (t->handed && t->wait == WAIT_READY && !t->adopted)
 		t->loop = true;
-	/* What is not this thread's alone must be where the thread that answers finds it, before that one runs. */
+	/* What is not this thread's alone must be where the thread that answers finds it, before
+	 * that one runs. */
 	if (t->adopted)
 		thread_share(t);
 	else if (t->loop && waits_for_work(t))
@@ -86,7 +91,8 @@ static __always_inline void close_wait(struct thread *t, u64 ns, u64 wake)
 	default:
 		break;
 	}
-	/* An event loop's sleep is nobody's; the requests it serves meanwhile account for it as overlapped. */
+	/* An event loop's sleep is nobody's; the requests it serves meanwhile account for it as
+	 * overlapped. */
 	if (t->wait == WAIT_READY && t->loop)
 		return;
 	t->cost.waits++;
@@ -110,8 +116,9 @@ static __always_inline void switch_in(struct thread *t, u64 now)
 }
 
 /*
- * Every context switch of the machine. For threads that are not observed: two loads and two branches. For an observed
- * one: a look-up of its state, the registers at switch-out, at most one hash look-up (futex waits).
+ * Every context switch of the machine. For threads that are not observed: two loads and two
+ * branches. For an observed one: a look-up of its state, the registers at switch-out, at most one
+ * hash look-up (futex waits).
  */
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
@@ -131,26 +138,28 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 }
 
 /* Who wakes it tells what a futex or an event was about. */
-static __always_inline void woken_by(struct thread *t, struct task_struct *task, struct task_struct *waker_task, u64 now)
+static __always_inline void woken_by(struct thread *t, struct task_struct *task,
+				     struct task_struct *waker_task, u64 now)
 {
 	struct thread *waker = thread_lookup(waker_task);
-	struct lock_key key = { .address = t->futex >> 3, .tgid = task->tgid };
+	struct lock_key key = {.address = t->futex >> 3, .tgid = task->tgid};
 	u32 one = 1;
 
 	if (!waker || waker == t || waker->service != t->service)
 		return;
 	if (t->wait != WAIT_FUTEX)
 		t->wait_pending |= BPF_CORE_READ(waker_task, real_parent, tgid) == task->tgid &&
-						   waker_task->tgid != task->tgid ?
-					   PENDING_CHILD :
-					   PENDING_MEMBER;
+						   waker_task->tgid != task->tgid
+					   ? PENDING_CHILD
+					   : PENDING_MEMBER;
 	if (waker_task->tgid != task->tgid || !waker->request || !waker->open)
 		return;
 	if (waker->adopted) {
 		/* It may be about to report its work done. */
 		thread_charge(waker, now);
 		thread_share(waker);
-		/* Work is handed out by those who read requests; among those it was handed to, it is a lock. */
+		/* Work is handed out by those who read requests; among those it was handed to, it
+		 * is a lock. */
 		if (t->wait == WAIT_FUTEX && t->adopted && !t->lock) {
 			t->lock = true;
 			if (bpf_map_update_elem(&locks, &key, &one, BPF_ANY))
@@ -163,7 +172,8 @@ static __always_inline void woken_by(struct thread *t, struct task_struct *task,
 	}
 }
 
-/* Every wake-up of the machine; acts on those of observed threads. Runs in the waker, or in an interrupt above anybody. */
+/* Every wake-up of the machine; acts on those of observed threads. Runs in the waker, or in an
+ * interrupt above anybody. */
 SEC("tp_btf/sched_waking")
 int BPF_PROG(on_waking, struct task_struct *task)
 {

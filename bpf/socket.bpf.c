@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The sockets' side, by tracepoints: messages (set A), readiness, new listeners, closed connections.
+ * The sockets' side, by tracepoints: messages (set A), readiness, new listeners, closed
+ * connections.
  */
 #include "vmlinux.h"
 
@@ -16,7 +17,8 @@
 #define TCP_LISTEN 10
 #define TCP_CLOSE_WAIT 8
 
-/* Set A, kernels from 6.3: every message received, or tried to. Once per call; other processes' end at the first look-up. */
+/* Set A, kernels from 6.3: every message received, or tried to. Once per call; other processes' end
+ * at the first look-up. */
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(on_recv, struct sock *sk, int ret, int flags)
 {
@@ -49,7 +51,8 @@ static __always_inline void readable_unknown(struct sock *sk, u16 family)
 	u32 *listener = listener_of(sk, family);
 	struct conn *c;
 
-	if (!listener || *listener == IOP_NOT_OURS || SOCK_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
+	if (!listener || *listener == IOP_NOT_OURS ||
+	    SOCK_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
 		return;
 	c = conn_new(sk);
 	if (!c)
@@ -59,7 +62,8 @@ static __always_inline void readable_unknown(struct sock *sk, u16 family)
 	c->arrival = bpf_ktime_get_ns();
 }
 
-/* Every wake-up of a socket's reader on the machine, mostly in an interrupt. Others' sockets: one or two look-ups. */
+/* Every wake-up of a socket's reader on the machine, mostly in an interrupt. Others' sockets: one
+ * or two look-ups. */
 SEC("tp_btf/sk_data_ready")
 int BPF_PROG(on_readable, struct sock *sk)
 {
@@ -74,11 +78,13 @@ int BPF_PROG(on_readable, struct sock *sk)
 	return 0;
 }
 
-/* Where sk_data_ready is missing (before 6.3): every TCP segment received, of which those with data count. */
+/* Where sk_data_ready is missing (before 6.3): every TCP segment received, of which those with data
+ * count. */
 SEC("tp_btf/tcp_probe")
 int BPF_PROG(on_segment, struct sock *sk, struct sk_buff *skb)
 {
-	struct tcp_skb_cb *control = (struct tcp_skb_cb *)((char *)skb + bpf_core_field_offset(skb->cb));
+	struct tcp_skb_cb *control =
+		(struct tcp_skb_cb *)((char *)skb + bpf_core_field_offset(skb->cb));
 	struct conn *c;
 
 	if (BPF_CORE_READ(control, end_seq) == BPF_CORE_READ(control, seq))
@@ -91,7 +97,8 @@ int BPF_PROG(on_segment, struct sock *sk, struct sk_buff *skb)
 	return 0;
 }
 
-/* TCP state changes: new listeners of the service, and connections closed over an unanswered request. */
+/* TCP state changes: new listeners of the service, and connections closed over an unanswered
+ * request. */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_tcp_state, struct sock *sk, int oldstate, int newstate)
 {

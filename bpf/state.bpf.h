@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the programs remember: per thread, per connection, per piece of a request. Never seen by user space.
+ * What the programs remember: per thread, per connection, per piece of a request. Never seen by
+ * user space.
  */
 #ifndef IOPROF_STATE_BPF_H
 #define IOPROF_STATE_BPF_H
@@ -12,7 +13,8 @@
 /* What has been spent, on a request or since the last thing that said on which. */
 struct cost {
 	u64 ns[IOP_COSTS];
-	u64 io_ns; /* event loops: time from the last byte of an operation sent to the first byte of its answer */
+	u64 io_ns; /* event loops: time from the last byte of an operation sent to the first byte of
+		      its answer */
 	u32 operations;
 	u32 waits;
 };
@@ -51,7 +53,8 @@ enum pending {
 	PENDING_MEMBER = 32, /* woken by another thread of the service */
 };
 
-/* Requests that an event loop has taken up since it last slept and has not acted for yet, oldest first. */
+/* Requests that an event loop has taken up since it last slept and has not acted for yet, oldest
+ * first. */
 #define RESUMED_MAX 32
 struct resumed {
 	u32 first, n;
@@ -59,34 +62,36 @@ struct resumed {
 };
 
 struct thread {
-	u64 since; /* start of the current run_state, or of the CPU slice not yet charged */
-	u64 woken; /* when it was first made runnable; 0: still blocked */
-	u64 futex; /* address it waits on */
-	u64 deadline; /* when its poll would time out; 0: never */
-	u64 request; /* what it works for; 0: nothing known */
-	u64 handoff; /* the request whose thread woke it */
-	u64 interleaved; /* open when this thread read another: if it answers it too, it is an event loop */
-	u64 pending_ns; /* waits whose purpose the next event will show */
+	u64 since;	 /* start of the current run_state, or of the CPU slice not yet charged */
+	u64 woken;	 /* when it was first made runnable; 0: still blocked */
+	u64 futex;	 /* address it waits on */
+	u64 deadline;	 /* when its poll would time out; 0: never */
+	u64 request;	 /* what it works for; 0: nothing known */
+	u64 handoff;	 /* the request whose thread woke it */
+	u64 interleaved; /* open when this thread read another: if it answers it too, it is an event
+			    loop */
+	u64 pending_ns;	 /* waits whose purpose the next event will show */
 	u64 observed_since;
 	u64 cpu_base; /* the scheduler's account when it was first seen */
 	u64 cpu_ns, idle_ns, requests;
 	struct cost cost; /* since the last event, or held aside since the last send */
 	u32 service;
 	u32 adopted_count;
-	u32 pending; /* enum pending */
+	u32 pending;	  /* enum pending */
 	u32 wait_pending; /* the same of the current wait */
-	u8 run; /* enum run_state */
-	u8 wait; /* enum wait_kind */
-	u8 wait_class; /* enum iop_part */
-	bool open; /* its request has not been answered yet by this thread */
-	bool adopted; /* its request was handed to it by the thread that read it */
-	bool handed; /* it handed its request to another thread */
-	bool loop; /* proven to be an event loop */
-	bool green; /* proven to run a scheduler of its own (goroutines): its futex waits are idle */
+	u8 run;		  /* enum run_state */
+	u8 wait;	  /* enum wait_kind */
+	u8 wait_class;	  /* enum iop_part */
+	bool open;	  /* its request has not been answered yet by this thread */
+	bool adopted;	  /* its request was handed to it by the thread that read it */
+	bool handed;	  /* it handed its request to another thread */
+	bool loop;	  /* proven to be an event loop */
+	bool green;  /* proven to run a scheduler of its own (goroutines): its futex waits are idle
+		      */
 	bool parked; /* its last message on a client-role socket would have blocked */
-	bool lock; /* the futex it waits on is a lock */
-	bool ended; /* it has exited: its totals have moved to its service */
-	bool full; /* its last send on a server-role socket would have blocked */
+	bool lock;   /* the futex it waits on is a lock */
+	bool ended;  /* it has exited: its totals have moved to its service */
+	bool full;   /* its last send on a server-role socket would have blocked */
 	struct resumed resumed;
 };
 
@@ -99,25 +104,28 @@ enum role {
 enum conn_state {
 	CONN_IDLE,
 	CONN_OPEN,	/* server: request being read or worked on; client: operation sent */
-	CONN_RESPONDED, /* server: at least one byte of the response sent; client: answer being read */
+	CONN_RESPONDED, /* server: at least one byte of the response sent; client: answer being read
+			 */
 };
 
 struct conn {
-	u64 arrival; /* first byte of the next request readable (server), of the answer (client); 0: not seen */
-	u64 id; /* the request (server); whose operation it is (client) */
-	u64 start; /* first byte read (server); last byte sent (client) */
+	u64 arrival; /* first byte of the next request readable (server), of the answer (client); 0:
+			not seen */
+	u64 id;	     /* the request (server); whose operation it is (client) */
+	u64 start;   /* first byte read (server); last byte sent (client) */
 	u64 wait_ns; /* client: waited for this operation so far */
 	u32 service;
-	u32 peer; /* client: row of the map peers */
+	u32 peer;   /* client: row of the map peers */
 	u32 opener; /* server: thread that read the request */
 	u8 role;
 	u8 state;
-	bool loop; /* server: read by an event loop */
-	bool at_attach; /* server: already there when ioprof came, perhaps with a request being worked on */
-	bool counted; /* client: the operation has been counted, within a request */
+	bool loop;	/* server: read by an event loop */
+	bool at_attach; /* server: already there when ioprof came, perhaps with a request being
+			   worked on */
+	bool counted;	/* client: the operation has been counted, within a request */
 	/* From here on server only. */
 	u64 request_arrival; /* of the open request; 0: unknown */
-	u64 inode; /* hash variant: which socket lives at this address */
+	u64 inode;	     /* hash variant: which socket lives at this address */
 	struct cost cost;
 	/* What has been committed of the open request, to be corrected if more is sent. */
 	u64 done_ns[IOP_DISTS];

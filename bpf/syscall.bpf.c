@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Set C, the last resort: messages seen as system calls return. Works everywhere and costs every system call of the
- * machine. Blind to sendfile, splice and io_uring.
+ * Set C, the last resort: messages seen as system calls return. Works everywhere and costs every
+ * system call of the machine. Blind to sendfile, splice and io_uring.
  */
 #include "vmlinux.h"
 
@@ -70,5 +70,6 @@ int BPF_PROG(on_syscall_exit, struct pt_regs *regs, long ret)
 			return 0;
 		c->inode = inode;
 	}
-	return message(sk, c, t, (int)ret, way == IOP_RECEIVES_FLAGS ? (int)call.args[3] : 0, way == IOP_SENDS);
+	return message(sk, c, t, (int)ret, way == IOP_RECEIVES_FLAGS ? (int)call.args[3] : 0,
+		       way == IOP_SENDS);
 }

@@ -19,7 +19,7 @@ static __always_inline struct thread *thread_lookup(struct task_struct *task)
 		if (!t) {
 			/* Another program's storage, or (before 6.2) storage busy on this CPU. */
 			pid = task->tgid;
-			if (bpf_map_lookup_elem(&processes, &pid))
+			if (observing && bpf_map_lookup_elem(&processes, &pid))
 				count_loss(IOP_LOSS_BUSY);
 		}
 		return t;
@@ -105,7 +105,8 @@ static __always_inline u64 cost_worked_ns(const struct cost *cost)
 	return ns;
 }
 
-/* From now on, those who answer requests of this service look for what other threads spent on them. */
+/* From now on, those who answer requests of this service look for what other threads spent on them.
+ */
 static __always_inline void service_shares(u32 service)
 {
 	u32 *shared = bpf_map_lookup_elem(&sharing, &service);
@@ -170,7 +171,8 @@ static __always_inline void thread_release(struct thread *t)
 	t->handed = false;
 }
 
-/* The thread now works for this request. What it spent since it woke, if on nothing known, was for this one. */
+/* The thread now works for this request. What it spent since it woke, if on nothing known, was for
+ * this one. */
 static __always_inline void thread_switch(struct thread *t, u64 request)
 {
 	if (t->request == request)
@@ -184,12 +186,15 @@ static __always_inline void thread_switch(struct thread *t, u64 request)
 }
 
 /*
- * Event loops: for which request does the loop act? Some handle each message as they read it; others (asyncio) read all
- * that is readable first and run what waited for it afterwards, in the same order. Either way the next action, a message
- * to a peer or work given to a pool, is for the oldest request taken up and not acted for yet. That is an inference, not
- * a proof; the report says so. Sums over requests, and so all means, do not depend on it.
+ * Event loops: for which request does the loop act? Some handle each message as they read it;
+ * others (asyncio) read all that is readable first and run what waited for it afterwards, in the
+ * same order. Either way the next action, a message to a peer or work given to a pool, is for the
+ * oldest request taken up and not acted for yet. That is an inference, not a proof; the report says
+ * so. Sums over requests, and so all means, do not depend on it.
  */
-#define RESUMED_SCAN 4 /* how far the queue is searched: as many requests as a loop commonly has in one round */
+#define RESUMED_SCAN                                                                             \
+	4 /* how far the queue is searched: as many requests as a loop commonly has in one round \
+	   */
 
 static __always_inline u64 resumed_at(const struct resumed *r, u32 i)
 {
@@ -222,7 +227,8 @@ static __always_inline void loop_act(struct thread *t)
 	r->n--;
 	if (request == t->request)
 		return;
-	/* CPU alone is the acting request's; operations and waits are the one's whose message brought them. */
+	/* CPU alone is the acting request's; operations and waits are the one's whose message
+	 * brought them. */
 	if (t->request && t->open && !t->cost.operations && !t->cost.waits)
 		t->request = request;
 	else
@@ -230,8 +236,8 @@ static __always_inline void loop_act(struct thread *t)
 }
 
 /*
- * It has answered this request. Those taken up before it did nothing that shows. If it was not taken up at all, the
- * oldest was taken for another: it is the one that has acted.
+ * It has answered this request. Those taken up before it did nothing that shows. If it was not
+ * taken up at all, the oldest was taken for another: it is the one that has acted.
  */
 static __always_inline void loop_answered(struct thread *t, u64 request)
 {
@@ -272,7 +278,8 @@ static __always_inline void thread_charge(struct thread *t, u64 now)
 	u64 ns;
 
 	if (t->run != RUN_ON_CPU) {
-		/* Seen at attach while it ran, or the attach iterator and the scheduler crossed: it runs now. */
+		/* Seen at attach while it ran, or the attach iterator and the scheduler crossed: it
+		 * runs now. */
 		t->run = RUN_ON_CPU;
 		t->since = now;
 		return;

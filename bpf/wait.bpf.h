@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Why a thread goes to sleep, from the system call it is in and the file behind its first argument. No system call is
- * traced for this: the registers are read when the thread is switched out.
+ * Why a thread goes to sleep, from the system call it is in and the file behind its first argument.
+ * No system call is traced for this: the registers are read when the thread is switched out.
  */
 #ifndef IOPROF_WAIT_BPF_H
 #define IOPROF_WAIT_BPF_H
@@ -72,9 +72,10 @@ static __always_inline void wait_for_ready(struct thread *t, u32 pending, u64 no
 	t->deadline = timeout_ms > 0 ? now + timeout_ms * 1000000ull : 0;
 }
 
-static __always_inline void wait_on_futex(struct thread *t, struct task_struct *task, u64 address, u64 operation)
+static __always_inline void wait_on_futex(struct thread *t, struct task_struct *task, u64 address,
+					  u64 operation)
 {
-	struct lock_key key = { .address = address >> 3, .tgid = task->tgid };
+	struct lock_key key = {.address = address >> 3, .tgid = task->tgid};
 	u32 command = operation & FUTEX_COMMAND, one = 1;
 
 	t->wait = WAIT_FUTEX;
@@ -83,17 +84,20 @@ static __always_inline void wait_on_futex(struct thread *t, struct task_struct *
 	if (t->green)
 		return;
 	if (t->parked && command == FUTEX_WAIT && t->request && t->open) {
-		/* It left an operation that would have blocked and sleeps on a futex: it runs a scheduler of its own. */
+		/* It left an operation that would have blocked and sleeps on a futex: it runs a
+		 * scheduler of its own. */
 		t->green = true;
 		t->loop = true;
 		return;
 	}
 	if (t->adopted) {
-		/* glibc's mutexes wait plainly, its condition variables and semaphores by bit set. */
+		/* glibc's mutexes wait plainly, its condition variables and semaphores by bit set.
+		 */
 		t->lock |= t->open && (command == FUTEX_WAIT || command == FUTEX_LOCK_PI);
 		return;
 	}
-	/* An event loop waits for work elsewhere, and a thread with a request of its own open not at all: it is a lock. */
+	/* An event loop waits for work elsewhere, and a thread with a request of its own open not
+	 * at all: it is a lock. */
 	if (!t->loop && (!t->request || !t->open))
 		return;
 	if (!t->lock && bpf_map_update_elem(&locks, &key, &one, BPF_ANY))
@@ -102,9 +106,11 @@ static __always_inline void wait_on_futex(struct thread *t, struct task_struct *
 }
 
 /* Uninterruptible: the block layer says so itself, the rest by the call. */
-static __always_inline void wait_uninterruptible(struct thread *t, struct task_struct *task, int number, u32 kind)
+static __always_inline void wait_uninterruptible(struct thread *t, struct task_struct *task,
+						 int number, u32 kind)
 {
-	if (BPF_CORE_READ_BITFIELD_PROBED(task, in_iowait) || kind == IOP_KIND_FILE || kind == IOP_KIND_DISK)
+	if (BPF_CORE_READ_BITFIELD_PROBED(task, in_iowait) || kind == IOP_KIND_FILE ||
+	    kind == IOP_KIND_DISK)
 		wait_is(t, IOP_DISK);
 	else if (kind == IOP_KIND_CHILD)
 		wait_is(t, IOP_CHILD);
@@ -114,7 +120,8 @@ static __always_inline void wait_uninterruptible(struct thread *t, struct task_s
 		wait_is(t, IOP_OTHER);
 }
 
-static __always_inline void wait_classify(struct thread *t, struct task_struct *task, u32 state, u64 now)
+static __always_inline void wait_classify(struct thread *t, struct task_struct *task, u32 state,
+					  u64 now)
 {
 	struct syscall call = {};
 	u32 kind = IOP_KIND_OTHER;
@@ -146,7 +153,8 @@ static __always_inline void wait_classify(struct thread *t, struct task_struct *
 		break;
 	case IOP_KIND_POLL:
 	case IOP_KIND_PPOLL:
-		wait_for_ready(t, PENDING_READY, now, kind == IOP_KIND_POLL ? (s32)call.args[2] : 0);
+		wait_for_ready(t, PENDING_READY, now,
+			       kind == IOP_KIND_POLL ? (s32)call.args[2] : 0);
 		if (!call.args[1]) /* without descriptors it is a way to sleep */
 			wait_is(t, IOP_SLEEP);
 		break;

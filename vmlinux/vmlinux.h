@@ -2,9 +2,9 @@
 /*
  * The kernel's types as far as the BPF programs read them, written by hand for every architecture.
  *
- * Offsets here mean nothing: preserve_access_index makes libbpf replace each one by that of the running kernel (CO-RE).
- * Only names and types count, and only fields that a program reads are listed. Kernels that name a field differently
- * are dealt with in bpf/drift.bpf.h alone.
+ * Offsets here mean nothing: preserve_access_index makes libbpf replace each one by that of the
+ * running kernel (CO-RE). Only names and types count, and only fields that a program reads are
+ * listed. Kernels that name a field differently are dealt with in bpf/drift.bpf.h alone.
  */
 #ifndef IOPROF_VMLINUX_H
 #define IOPROF_VMLINUX_H

@@ -2,14 +2,17 @@
 /*
  * How does the service run its requests?
  *
- * Event loop: most requests were read by threads proven to be event loops. The kernel side proves it by what only an
- * event loop does: it reads a request while another it has read is unanswered, and answers that one later; it waits for
- * a peer in epoll instead of on the peer's socket; it leaves an operation that would have blocked for something else.
+ * Event loop: most requests were read by threads proven to be event loops. The kernel side proves
+ * it by what only an event loop does: it reads a request while another it has read is unanswered,
+ * and answers that one later; it waits for a peer in epoll instead of on the peer's socket; it
+ * leaves an operation that would have blocked for something else.
  *
- * With a pool behind it: most requests are handed to other threads, and these do a good part of the work. A quarter is
- * the line: loops that only resolve names or read files in their pool stay event loops.
+ * With a pool behind it: most requests are handed to other threads, and these do a good part of the
+ * work. A quarter is the line: loops that only resolve names or read files in their pool stay event
+ * loops.
  *
- * Threads, prefork: neither; the process decides. Several workers in one process are threads, one each is prefork.
+ * Threads, prefork: neither; the process decides. Several workers in one process are threads, one
+ * each is prefork.
  */
 #include "model/derive.h"
 
@@ -24,7 +27,8 @@ static bool pooled(const struct service *service)
 	       (double)e->pool_ns > POOL_SHARE * worked;
 }
 
-/* One thread reads all of a process's requests and others answer them: a loop, though none of its waits proved it. */
+/* One thread reads all of a process's requests and others answer them: a loop, though none of its
+ * waits proved it. */
 static bool single_reader(const struct service *service)
 {
 	const struct evidence *e = &service->evidence;
@@ -38,7 +42,8 @@ enum concurrency derive_concurrency(const struct service *service)
 	const struct workers *workers = &service->workers;
 
 	if (!service->requests.completed)
-		return e->listens || e->opened_by_worker || e->opened_by_loop ? CONCURRENCY_UNKNOWN : CONCURRENCY_BATCH;
+		return e->listens || e->opened_by_worker || e->opened_by_loop ? CONCURRENCY_UNKNOWN
+									      : CONCURRENCY_BATCH;
 	if (e->opened_by_loop > e->opened_by_worker)
 		return pooled(service) ? CONCURRENCY_EVENT_LOOP_THREADS : CONCURRENCY_EVENT_LOOP;
 	if (pooled(service) && single_reader(service))

@@ -38,7 +38,8 @@ uint32_t counters_take32(uint32_t *last, uint32_t now)
 	return (uint32_t)grown;
 }
 
-/* A per-CPU value of size bytes (a multiple of 8) on every CPU, one after the other. The caller frees. */
+/* A per-CPU value of size bytes (a multiple of 8) on every CPU, one after the other. The caller
+ * frees. */
 static int read_all(int fd, uint32_t key, size_t size, unsigned char **ret_values, size_t *ret_n)
 {
 	_cleanup_free_ unsigned char *values = NULL;
@@ -61,7 +62,7 @@ int counters_sum(int fd, uint32_t key, size_t n, uint64_t *ret_sums)
 {
 	_cleanup_free_ unsigned char *values = NULL;
 	const uint64_t *value;
-	size_t cpus;
+	size_t cpus = 0;
 	int r;
 
 	r = read_all(fd, key, n * sizeof(*ret_sums), &values, &cpus);
@@ -79,7 +80,7 @@ int counters_sum32(int fd, uint32_t key, size_t n, uint32_t *ret_sums)
 {
 	_cleanup_free_ unsigned char *values = NULL;
 	const uint32_t *value;
-	size_t cpus;
+	size_t cpus = 0;
 	int r;
 
 	r = read_all(fd, key, n * sizeof(*ret_sums), &values, &cpus);
@@ -97,11 +98,11 @@ int counters_take_max(int fd, uint32_t key, size_t n, uint64_t *ret_max)
 {
 	_cleanup_free_ unsigned char *values = NULL;
 	const uint64_t *value;
-	size_t cpus;
+	size_t cpus = 0;
 	int r;
 
 	r = read_all(fd, key, n * sizeof(*ret_max), &values, &cpus);
-	if (r < 0)
+	if (r < 0 || !values)
 		return r;
 	memset(ret_max, 0, n * sizeof(*ret_max));
 	value = (const uint64_t *)(const void *)values;

@@ -35,7 +35,7 @@ static int tracepoint_arguments(const struct btf *btf, const char *name)
 int kernel_read(struct kernel *ret_kernel)
 {
 	_cleanup_(cleanup_btf) struct btf *btf = NULL;
-	struct kernel k = { 0 };
+	struct kernel k = {0};
 
 	btf = btf__load_vmlinux_btf();
 	if (!btf)

@@ -68,7 +68,8 @@ static void format_unix(const struct iop_peer_key *key, char address[ADDRESS_BYT
 	if (!length)
 		(void)snprintf(address, ADDRESS_BYTES, "unix:(unnamed)");
 	else if (path[0])
-		(void)snprintf(address, ADDRESS_BYTES, "unix:%.*s", (int)strnlen(path, length), path);
+		(void)snprintf(address, ADDRESS_BYTES, "unix:%.*s", (int)strnlen(path, length),
+			       path);
 	else /* abstract, written with @ as everywhere */
 		(void)snprintf(address, ADDRESS_BYTES, "unix:@%.*s", (int)length - 1, path + 1);
 }
@@ -84,7 +85,8 @@ static void format_address(const struct iop_peer_key *key, char address[ADDRESS_
 	}
 	(void)inet_ntop(key->family, key->address, ip, sizeof(ip));
 	/* A v6 socket that speaks to a v4 address: the address people know. */
-	if (key->family == AF_INET6 && IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(const void *)key->address))
+	if (key->family == AF_INET6 &&
+	    IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(const void *)key->address))
 		(void)inet_ntop(AF_INET, key->address + 12, ip, sizeof(ip));
 	else if (key->family == AF_INET6) {
 		(void)snprintf(address, ADDRESS_BYTES, "%s[%s]:%u", prefix, ip, key->port);
@@ -103,7 +105,8 @@ static int find_new(struct peers *peers)
 
 	while (!bpf_map_get_next_key(peers->ids_fd, previous, &key)) {
 		previous = &key;
-		if (bpf_map_lookup_elem(peers->ids_fd, &key, &i) || i >= peers->n_rows || key.service >= peers->n_services)
+		if (bpf_map_lookup_elem(peers->ids_fd, &key, &i) || i >= peers->n_rows ||
+		    key.service >= peers->n_services)
 			continue;
 		row = &peers->rows[i];
 		if (row->address)
@@ -122,7 +125,8 @@ static void take_row(struct row *row, const struct iop_peer *now, struct peer *p
 	struct dist *wait = &peer->wait;
 
 	peer->operations += counters_take((uint64_t *)&row->last.operations, now->operations);
-	peer->operations_outside += counters_take((uint64_t *)&row->last.operations_outside, now->operations_outside);
+	peer->operations_outside +=
+		counters_take((uint64_t *)&row->last.operations_outside, now->operations_outside);
 	wait->sum_ns += counters_take((uint64_t *)&row->last.wait_ns, now->wait_ns);
 	for (unsigned int b = 0; b < IOP_BUCKET_COUNT; b++) {
 		uint32_t n = counters_take32(&row->last.hist.buckets[b], now->hist.buckets[b]);
@@ -147,7 +151,8 @@ static int compare_peers(const void *a, const void *b)
 
 static bool grown(const struct row *row, const struct iop_peer *now)
 {
-	return now->operations != row->last.operations || now->operations_outside != row->last.operations_outside;
+	return now->operations != row->last.operations ||
+	       now->operations_outside != row->last.operations_outside;
 }
 
 static struct peer *find_peer(struct service *service, const char *address)
@@ -170,7 +175,8 @@ int peers_read(struct peers *peers, struct snapshot *s)
 		return r;
 	for (uint32_t i = 0; i < peers->n_rows; i++) {
 		row = &peers->rows[i];
-		if (!row->address || bpf_map_lookup_elem(peers->rows_fd, &i, &now) || !grown(row, &now))
+		if (!row->address || bpf_map_lookup_elem(peers->rows_fd, &i, &now) ||
+		    !grown(row, &now))
 			continue;
 		peer = find_peer(&s->services[row->service], row->address);
 		if (!peer)
@@ -179,6 +185,7 @@ int peers_read(struct peers *peers, struct snapshot *s)
 	}
 	for (size_t i = 0; i < s->n_services; i++)
 		if (s->services[i].n_peers)
-			qsort(s->services[i].peers, s->services[i].n_peers, sizeof(struct peer), compare_peers);
+			qsort(s->services[i].peers, s->services[i].n_peers, sizeof(struct peer),
+			      compare_peers);
 	return 0;
 }

@@ -23,8 +23,8 @@
 #define DEFAULT_PEERS 512
 #define DEFAULT_PROCESSES 16384
 
-__attribute__((format(printf, 3, 4))) static void explain(struct probe_error *error, int exit_status, const char *format,
-							  ...)
+__attribute__((format(printf, 3, 4))) static void explain(struct probe_error *error,
+							  int exit_status, const char *format, ...)
 {
 	va_list args;
 
@@ -35,7 +35,8 @@ __attribute__((format(printf, 3, 4))) static void explain(struct probe_error *er
 	error->fix[0] = '\0';
 }
 
-__attribute__((format(printf, 2, 3))) static void advise(struct probe_error *error, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void advise(struct probe_error *error,
+							 const char *format, ...)
 {
 	va_list args;
 
@@ -51,7 +52,8 @@ static int check_system(struct kernel *ret_kernel, struct probe_error *error)
 	int r;
 
 	if (target_locked_down()) {
-		explain(error, 4, "this kernel is locked down for confidentiality and lets no BPF program read its memory");
+		explain(error, 4,
+			"this kernel is locked down for confidentiality and lets no BPF program read its memory");
 		advise(error, "boot without lockdown=confidentiality (integrity is fine)");
 		return -EPERM;
 	}
@@ -65,13 +67,17 @@ static int check_system(struct kernel *ret_kernel, struct probe_error *error)
 		}
 	}
 	if (target_kernel_btf_bytes() < 0) {
-		explain(error, 4, "this kernel has no type information: /sys/kernel/btf/vmlinux is missing");
-		advise(error, "use a kernel built with CONFIG_DEBUG_INFO_BTF=y (Debian 11, Ubuntu 20.10, RHEL 8 and later)");
+		explain(error, 4,
+			"this kernel has no type information: /sys/kernel/btf/vmlinux is missing");
+		advise(error,
+		       "use a kernel built with CONFIG_DEBUG_INFO_BTF=y (Debian 11, Ubuntu 20.10, RHEL 8 and later)");
 		return -ENOENT;
 	}
 	r = kernel_read(ret_kernel);
 	if (r < 0) {
-		explain(error, 4, "the kernel's type information (/sys/kernel/btf/vmlinux) cannot be read: %s", strerror(-r));
+		explain(error, 4,
+			"the kernel's type information (/sys/kernel/btf/vmlinux) cannot be read: %s",
+			strerror(-r));
 		advise(error, "check that the file is readable and complete");
 	}
 	return r;
@@ -81,13 +87,16 @@ static void explain_load(struct probe_error *error, int r)
 {
 	if (r == -EPERM || r == -EACCES) {
 		explain(error, 3, "the kernel refuses to load BPF programs: %s", strerror(-r));
-		advise(error, "run as root on the host, not in a restricted container; 'ioprof doctor' shows what is missing");
+		advise(error,
+		       "run as root on the host, not in a restricted container; 'ioprof doctor' shows what is missing");
 	} else if (r == -ENOMEM) {
 		explain(error, 1, "not enough memory for the BPF maps");
-		advise(error, "free memory or make the tables smaller (--max-peers, --max-processes)");
+		advise(error,
+		       "free memory or make the tables smaller (--max-peers, --max-processes)");
 	} else {
 		explain(error, 4, "this kernel does not accept the BPF programs: %s", strerror(-r));
-		advise(error, "'ioprof doctor' shows what it lacks; IOPROF_DEBUG=1 shows the kernel's own words");
+		advise(error,
+		       "'ioprof doctor' shows what it lacks; IOPROF_DEBUG=1 shows the kernel's own words");
 	}
 }
 
@@ -133,7 +142,8 @@ static int attach_any(struct probe *probe, struct programs_opts *opts, enum prob
 	}
 	explain_load(error, r);
 	if (wanted != PROBE_SOCKET_AUTO) {
-		explain(error, 4, "this kernel does not take socket set %s: %s", programs_set_name(wanted), strerror(-r));
+		explain(error, 4, "this kernel does not take socket set %s: %s",
+			programs_set_name(wanted), strerror(-r));
 		advise(error, "leave the choice to ioprof (--socket-set auto)");
 	}
 	return r;
@@ -142,7 +152,7 @@ static int attach_any(struct probe *probe, struct programs_opts *opts, enum prob
 /* All processes of the service that are known now. Those that come later, the fork hook adds. */
 static int add_processes(struct probe *probe, uint32_t service)
 {
-	struct iop_process process = { .service = service };
+	struct iop_process process = {.service = service};
 	_cleanup_free_ pid_t *pids = NULL;
 	size_t n;
 	int r;
@@ -153,13 +163,15 @@ static int add_processes(struct probe *probe, uint32_t service)
 	for (size_t i = 0; i < n; i++) {
 		uint32_t tgid = (uint32_t)pids[i];
 
-		if (bpf_map_update_elem(bpf_map__fd(probe->skel->maps.processes), &tgid, &process, BPF_ANY))
+		if (bpf_map_update_elem(bpf_map__fd(probe->skel->maps.processes), &tgid, &process,
+					BPF_ANY))
 			return -errno;
 	}
 	return 0;
 }
 
-/* Membership first, then what exists already: nothing that happens meanwhile is missed or counted twice. */
+/* Membership first, then what exists already: nothing that happens meanwhile is missed or counted
+ * twice. */
 static int find_existing(struct probe *probe, struct probe_error *error)
 {
 	int r = 0;
@@ -172,7 +184,8 @@ static int find_existing(struct probe *probe, struct probe_error *error)
 			return r;
 		}
 		if (r == -E2BIG) {
-			explain(error, 1, "process %d has more descendants than the process table has rows",
+			explain(error, 1,
+				"process %d has more descendants than the process table has rows",
 				(int)probe->services[i].pid);
 			advise(error, "raise --max-processes");
 			return r;
@@ -186,7 +199,8 @@ static int find_existing(struct probe *probe, struct probe_error *error)
 		r = iterate(probe->skel->progs.find_sockets);
 	if (!r)
 		r = iterate(probe->skel->progs.find_threads);
-	/* Forked between the look at /proc and the first thread found: its parent was not followed yet. */
+	/* Forked between the look at /proc and the first thread found: its parent was not followed
+	 * yet. */
 	for (uint32_t i = 0; i < probe->n_services && !r; i++)
 		r = add_processes(probe, i);
 	if (!r)
@@ -198,7 +212,8 @@ static int find_existing(struct probe *probe, struct probe_error *error)
 	return r;
 }
 
-static int name_services(struct probe *probe, const struct probe_opts *opts, struct probe_error *error)
+static int name_services(struct probe *probe, const struct probe_opts *opts,
+			 struct probe_error *error)
 {
 	int r;
 
@@ -253,14 +268,17 @@ static int open_into(struct probe *probe, const struct probe_opts *opts, struct 
 	if (r < 0)
 		return r;
 	probe->threads = threads_new();
-	probe->peers = peers_new(bpf_map__fd(probe->skel->maps.peer_ids), bpf_map__fd(probe->skel->maps.peers),
-				 probe->n_services, probe->n_services + programs.max_peers);
+	probe->peers = peers_new(bpf_map__fd(probe->skel->maps.peer_ids),
+				 bpf_map__fd(probe->skel->maps.peers), probe->n_services,
+				 probe->n_services + programs.max_peers);
+	probe->skel->bss->observing = 1;
 	probe->interval_start_ns = clock_monotonic_ns();
 	probe->interval_start_unix_ns = clock_unix_ns();
 	return probe->threads && probe->peers ? 0 : -ENOMEM;
 }
 
-int probe_open(const struct probe_opts *opts, struct probe **ret_probe, struct probe_error *ret_error)
+int probe_open(const struct probe_opts *opts, struct probe **ret_probe,
+	       struct probe_error *ret_error)
 {
 	_cleanup_(probe_closep) struct probe *probe = NULL;
 	int r;

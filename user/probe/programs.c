@@ -36,7 +36,8 @@ bool programs_set_possible(const struct kernel *kernel, enum probe_socket_set se
 
 static void choose_messages(struct ioprof_bpf *skel, const struct programs_opts *opts)
 {
-	bool fexit = opts->set == PROBE_SOCKET_FEXIT, unix_operations = opts->kernel->unix_operations;
+	bool fexit = opts->set == PROBE_SOCKET_FEXIT,
+	     unix_operations = opts->kernel->unix_operations;
 	bool tracepoint = opts->set == PROBE_SOCKET_TRACEPOINT;
 
 	bpf_program__set_autoload(skel->progs.on_recv, tracepoint);
@@ -61,12 +62,12 @@ static int choose_storage(struct ioprof_bpf *skel, const struct programs_opts *o
 	skel->rodata->has_task_storage = opts->task_storage;
 	skel->rodata->has_socket_storage = sockets;
 	/* The variant that is not used must neither fail to be created nor take memory. */
-	r = opts->task_storage ? bpf_map__set_max_entries(skel->maps.threads_hash, 1) :
-				 bpf_map__set_autocreate(skel->maps.threads, false);
+	r = opts->task_storage ? bpf_map__set_max_entries(skel->maps.threads_hash, 1)
+			       : bpf_map__set_autocreate(skel->maps.threads, false);
 	if (r)
 		return r;
-	return sockets ? bpf_map__set_max_entries(skel->maps.conns_hash, 1) :
-			 bpf_map__set_autocreate(skel->maps.conns, false);
+	return sockets ? bpf_map__set_max_entries(skel->maps.conns_hash, 1)
+		       : bpf_map__set_autocreate(skel->maps.conns, false);
 }
 
 static int set_sizes(struct ioprof_bpf *skel, const struct programs_opts *opts)
@@ -75,14 +76,14 @@ static int set_sizes(struct ioprof_bpf *skel, const struct programs_opts *opts)
 		struct bpf_map *map;
 		unsigned int entries;
 	} sizes[] = {
-		{ skel->maps.totals, opts->n_services },
-		{ skel->maps.sharing, opts->n_services },
-		{ skel->maps.unnamed, opts->n_services },
-		{ skel->maps.maxima, opts->n_services * 2 },
-		{ skel->maps.hists, opts->n_services * IOP_DISTS },
-		{ skel->maps.peer_ids, opts->max_peers },
-		{ skel->maps.peers, opts->n_services + opts->max_peers },
-		{ skel->maps.processes, opts->max_processes },
+		{skel->maps.totals, opts->n_services},
+		{skel->maps.sharing, opts->n_services},
+		{skel->maps.unnamed, opts->n_services},
+		{skel->maps.maxima, opts->n_services * 2},
+		{skel->maps.hists, opts->n_services * IOP_DISTS},
+		{skel->maps.peer_ids, opts->max_peers},
+		{skel->maps.peers, opts->n_services + opts->max_peers},
+		{skel->maps.processes, opts->max_processes},
 	};
 	int r;
 
@@ -143,7 +144,8 @@ int programs_attach(struct ioprof_bpf *skel)
 
 	for (int i = 0; i < s->prog_cnt; i++) {
 		program = *s->progs[i].prog;
-		if (!bpf_program__autoload(program) || bpf_program__expected_attach_type(program) == BPF_TRACE_ITER)
+		if (!bpf_program__autoload(program) ||
+		    bpf_program__expected_attach_type(program) == BPF_TRACE_ITER)
 			continue;
 		link = bpf_program__attach(program);
 		if (!link)

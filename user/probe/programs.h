@@ -27,7 +27,8 @@ bool programs_set_possible(const struct kernel *kernel, enum probe_socket_set se
 /* Opens, sizes, configures and loads; nothing runs yet. 0, or -errno of the load. */
 int programs_load(const struct programs_opts *opts, struct ioprof_bpf **ret_skeleton);
 
-/* Attaches all loaded programs but the iterators. 0 or -errno; what was attached goes with the skeleton. */
+/* Attaches all loaded programs but the iterators. 0 or -errno; what was attached goes with the
+ * skeleton. */
 int programs_attach(struct ioprof_bpf *skeleton);
 
 #endif

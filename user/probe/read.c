@@ -19,20 +19,27 @@ _Static_assert((int)IOP_NETWORK == (int)PART_NETWORK && (int)IOP_CLIENT == (int)
 		       (int)IOP_DISK == (int)PART_DISK && (int)IOP_LOCK == (int)PART_LOCK &&
 		       (int)IOP_SLEEP == (int)PART_SLEEP && (int)IOP_CHILD == (int)PART_CHILD &&
 		       (int)IOP_OTHER == (int)PART_OTHER && (int)IOP_CPU == (int)PART_CPU &&
-		       (int)IOP_RUN_QUEUE == (int)PART_RUN_QUEUE && (int)IOP_OVERLAPPED == (int)PART_OVERLAPPED &&
-		       (int)IOP_UNATTRIBUTED == (int)PART_UNATTRIBUTED && (int)IOP_PARTS == (int)PART_COUNT,
+		       (int)IOP_RUN_QUEUE == (int)PART_RUN_QUEUE &&
+		       (int)IOP_OVERLAPPED == (int)PART_OVERLAPPED &&
+		       (int)IOP_UNATTRIBUTED == (int)PART_UNATTRIBUTED &&
+		       (int)IOP_PARTS == (int)PART_COUNT,
 	       "part.def and abi.h name the parts in the same order");
-_Static_assert((int)IOP_LOSS_THREADS == (int)LOSS_THREADS && (int)IOP_LOSS_CONNECTIONS == (int)LOSS_CONNECTIONS &&
-		       (int)IOP_LOSS_PROCESSES == (int)LOSS_PROCESSES && (int)IOP_LOSS_LISTENERS == (int)LOSS_LISTENERS &&
-		       (int)IOP_LOSS_PEERS == (int)LOSS_PEERS && (int)IOP_LOSS_SHARES == (int)LOSS_SHARES &&
-		       (int)IOP_LOSS_LOCKS == (int)LOSS_LOCKS && (int)IOP_LOSS_BUSY == (int)LOSS_BUSY &&
+_Static_assert((int)IOP_LOSS_THREADS == (int)LOSS_THREADS &&
+		       (int)IOP_LOSS_CONNECTIONS == (int)LOSS_CONNECTIONS &&
+		       (int)IOP_LOSS_PROCESSES == (int)LOSS_PROCESSES &&
+		       (int)IOP_LOSS_LISTENERS == (int)LOSS_LISTENERS &&
+		       (int)IOP_LOSS_PEERS == (int)LOSS_PEERS &&
+		       (int)IOP_LOSS_SHARES == (int)LOSS_SHARES &&
+		       (int)IOP_LOSS_LOCKS == (int)LOSS_LOCKS &&
+		       (int)IOP_LOSS_BUSY == (int)LOSS_BUSY &&
 		       (int)IOP_LOSS_COUNT == (int)LOSS_RECURSION,
 	       "loss.def and abi.h name the losses in the same order");
 
 #define TOTALS (sizeof(struct iop_totals) / sizeof(uint64_t))
 #define MOMENT_UNIT_S ((double)(1 << IOP_MOMENT_SHIFT) * 1e-9)
 
-static void take_requests(struct iop_totals *past, const struct iop_totals *now, struct service *service)
+static void take_requests(struct iop_totals *past, const struct iop_totals *now,
+			  struct service *service)
 {
 	struct requests *requests = &service->requests;
 	struct evidence *evidence = &service->evidence;
@@ -92,7 +99,8 @@ static void take_hist(uint32_t *past, const uint32_t *now, struct dist *dist)
 		dist->count = counted;
 }
 
-static int read_dists(struct probe *probe, uint32_t index, struct service *service, const struct iop_totals *now)
+static int read_dists(struct probe *probe, uint32_t index, struct service *service,
+		      const struct iop_totals *now)
 {
 	struct probe_service *past = &probe->services[index];
 	uint32_t key, buckets[IOP_BUCKET_COUNT];
@@ -105,15 +113,18 @@ static int read_dists(struct probe *probe, uint32_t index, struct service *servi
 		return -ENOMEM;
 	for (unsigned int i = 0; i < IOP_DISTS; i++) {
 		key = index * IOP_DISTS + i;
-		r = counters_sum32(bpf_map__fd(probe->skel->maps.hists), key, IOP_BUCKET_COUNT, buckets);
+		r = counters_sum32(bpf_map__fd(probe->skel->maps.hists), key,
+				   sizeof(buckets) / sizeof(*buckets), buckets);
 		if (r < 0)
 			return r;
 		take_hist(past->hists[i], buckets, dist_of(service, i));
 		if (i != IOP_OVERLAPPED)
-			dist_of(service, i)->sum_ns = counters_take((uint64_t *)&past->totals.sum_ns[i], now->sum_ns[i]);
+			dist_of(service, i)->sum_ns =
+				counters_take((uint64_t *)&past->totals.sum_ns[i], now->sum_ns[i]);
 	}
 	/* Below zero over all requests: what a loop and its pool did for them side by side. */
-	overlapped_ns = counters_take_signed((uint64_t *)&past->totals.sum_ns[IOP_OVERLAPPED], now->sum_ns[IOP_OVERLAPPED]);
+	overlapped_ns = counters_take_signed((uint64_t *)&past->totals.sum_ns[IOP_OVERLAPPED],
+					     now->sum_ns[IOP_OVERLAPPED]);
 	if (overlapped_ns >= 0)
 		service->parts[PART_OVERLAPPED].sum_ns = (uint64_t)overlapped_ns;
 	else
@@ -125,10 +136,11 @@ static int read_dists(struct probe *probe, uint32_t index, struct service *servi
 
 static int read_maxima(struct probe *probe, uint32_t epoch, uint32_t index, struct service *service)
 {
-	uint64_t max[IOP_DISTS] = { 0 };
+	uint64_t max[IOP_DISTS] = {0};
 	int r;
 
-	r = counters_take_max(bpf_map__fd(probe->skel->maps.maxima), index * 2 + (epoch & 1), IOP_DISTS, max);
+	r = counters_take_max(bpf_map__fd(probe->skel->maps.maxima), index * 2 + (epoch & 1),
+			      IOP_DISTS, max);
 	for (unsigned int i = 0; i < IOP_DISTS && !r; i++)
 		dist_of(service, i)->max_ns = max[i];
 	return r;
@@ -157,29 +169,38 @@ static int note_service(struct service *service)
 	if (wall <= 0)
 		return 0;
 	if ((double)service->parts[PART_UNATTRIBUTED].sum_ns > 0.02 * wall &&
-	    service_add_note(service, evidence->handed_off ?
-					      "Part of the requests' time is unattributed: they change threads in a way the kernel "
-					      "does not show." :
-					      "Part of the requests' time is unattributed: nothing the threads did while they were "
-					      "open shows what it was for."))
+	    service_add_note(
+		    service,
+		    evidence->handed_off
+			    ? "Part of the requests' time is unattributed: they change threads in a way the kernel "
+			      "does not show."
+			    : "Part of the requests' time is unattributed: nothing the threads did while they were "
+			      "open shows what it was for."))
 		return -ENOMEM;
 	if (evidence->opened_by_loop > evidence->opened_by_worker &&
-	    service_add_note(service, "On an event loop, which request a piece of work belongs to is inferred from the order of "
-				      "messages: means are exact, percentiles of the parts are estimates."))
+	    service_add_note(
+		    service,
+		    "On an event loop, which request a piece of work belongs to is inferred from the order of "
+		    "messages: means are exact, percentiles of the parts are estimates."))
 		return -ENOMEM;
 	if ((double)service->requests.parallel_ns > 0.02 * wall &&
-	    service_add_note(service, "Threads work on one request side by side: its parts add up to more than its time."))
+	    service_add_note(
+		    service,
+		    "Threads work on one request side by side: its parts add up to more than its time."))
 		return -ENOMEM;
-	if (evidence->opened_by_loop > evidence->opened_by_worker && service->requests.operations == 0 &&
-	    evidence->handed_off == 0 && (double)service->parts[PART_OVERLAPPED].sum_ns > 0.5 * wall &&
-	    service_add_note(service, "Most of the requests' time passes while their event loop serves others or sleeps, without "
-				      "an operation outstanding: timers, or requests queueing for the loop."))
+	if (evidence->opened_by_loop > evidence->opened_by_worker &&
+	    service->requests.operations == 0 && evidence->handed_off == 0 &&
+	    (double)service->parts[PART_OVERLAPPED].sum_ns > 0.5 * wall &&
+	    service_add_note(
+		    service,
+		    "Most of the requests' time passes while their event loop serves others or sleeps, without "
+		    "an operation outstanding: timers, or requests queueing for the loop."))
 		return -ENOMEM;
 	return 0;
 }
 
-static int read_service(struct probe *probe, uint32_t epoch, uint32_t index, const struct iop_totals *now,
-			struct service *service)
+static int read_service(struct probe *probe, uint32_t epoch, uint32_t index,
+			const struct iop_totals *now, struct service *service)
 {
 	struct probe_service *past = &probe->services[index];
 	uint64_t cpu_ns, cpu_observed_ns;
@@ -197,7 +218,8 @@ static int read_service(struct probe *probe, uint32_t epoch, uint32_t index, con
 		return r;
 	threads_cpu(probe->threads, index, &cpu_ns, &cpu_observed_ns);
 	service->cpu_ns = counters_take(&past->cpu_ns, cpu_ns + now->ended_cpu_ns);
-	service->cpu_observed_ns = counters_take(&past->cpu_observed_ns, cpu_observed_ns + now->ended_cpu_observed_ns);
+	service->cpu_observed_ns =
+		counters_take(&past->cpu_observed_ns, cpu_observed_ns + now->ended_cpu_observed_ns);
 	r = threads_processes(probe->threads, index, past->pid, &service->pids, &service->n_pids);
 	if (r < 0)
 		return r;
@@ -229,7 +251,8 @@ static int read_programs(struct probe *probe, struct snapshot *s)
 	uint32_t size;
 
 	if (!probe->program_past)
-		probe->program_past = calloc((size_t)skeleton->prog_cnt, sizeof(*probe->program_past));
+		probe->program_past =
+			calloc((size_t)skeleton->prog_cnt, sizeof(*probe->program_past));
 	s->programs = calloc((size_t)skeleton->prog_cnt, sizeof(*s->programs));
 	if (!probe->program_past || !s->programs)
 		return -ENOMEM;
@@ -243,7 +266,8 @@ static int read_programs(struct probe *probe, struct snapshot *s)
 		if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
 			return -errno;
 		past = &probe->program_past[i];
-		s->losses[LOSS_RECURSION] += counters_take(&past->recursion_misses, info.recursion_misses);
+		s->losses[LOSS_RECURSION] +=
+			counters_take(&past->recursion_misses, info.recursion_misses);
 		cost = &s->programs[s->n_programs++];
 		cost->name = skeleton->progs[i].name;
 		cost->runs = counters_take(&past->runs, info.run_cnt);
@@ -268,15 +292,21 @@ static int read_losses(struct probe *probe, struct snapshot *s)
 static int note_kernel(const struct probe *probe, struct snapshot *s)
 {
 	if (!probe->kernel.readable_event &&
-	    snapshot_add_note(s, "This kernel has no sk_data_ready event: arrivals are known for TCP only; requests over AF_UNIX "
-				 "sockets have no queue wait and no latency."))
+	    snapshot_add_note(
+		    s,
+		    "This kernel has no sk_data_ready event: arrivals are known for TCP only; requests over AF_UNIX "
+		    "sockets have no queue wait and no latency."))
 		return -ENOMEM;
 	if (probe->set == PROBE_SOCKET_FEXIT && !probe->kernel.unix_operations &&
-	    snapshot_add_note(s, "AF_UNIX is a module whose functions this probe cannot see: requests over AF_UNIX are missing."))
+	    snapshot_add_note(
+		    s,
+		    "AF_UNIX is a module whose functions this probe cannot see: requests over AF_UNIX are missing."))
 		return -ENOMEM;
 	if (probe->set == PROBE_SOCKET_SYSCALL &&
-	    snapshot_add_note(s, "Messages are seen as system calls return: sendfile from a file is seen, splice and io_uring are "
-				 "not, and every system call of the machine pays for it."))
+	    snapshot_add_note(
+		    s,
+		    "Messages are seen as system calls return: sendfile from a file is seen, splice and io_uring are "
+		    "not, and every system call of the machine pays for it."))
 		return -ENOMEM;
 	return 0;
 }
@@ -289,9 +319,11 @@ static int read_services(struct probe *probe, uint32_t epoch, struct snapshot *s
 	totals = calloc(probe->n_services, sizeof(*totals));
 	if (!totals)
 		return -ENOMEM;
-	/* Ended threads before live ones: one that ends in between is missed now and seen next time, never counted twice. */
+	/* Ended threads before live ones: one that ends in between is missed now and seen next
+	 * time, never counted twice. */
 	for (uint32_t i = 0; i < probe->n_services; i++) {
-		r = counters_sum(bpf_map__fd(probe->skel->maps.totals), i, TOTALS, (uint64_t *)&totals[i]);
+		r = counters_sum(bpf_map__fd(probe->skel->maps.totals), i, TOTALS,
+				 (uint64_t *)&totals[i]);
 		if (r < 0)
 			return r;
 	}

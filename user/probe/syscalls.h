@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What each system call of this architecture means to the BPF programs, by number (bpf/abi.h: enum iop_kind, iop_message). */
+/* What each system call of this architecture means to the BPF programs, by number (bpf/abi.h: enum
+ * iop_kind, iop_message). */
 #ifndef IOPROF_PROBE_SYSCALLS_H
 #define IOPROF_PROBE_SYSCALLS_H
 

@@ -36,8 +36,7 @@ static void forget(struct threads *threads)
 {
 	struct past *past, *next;
 
-	HASH_ITER(hh, threads->past, past, next)
-	{
+	HASH_ITER(hh, threads->past, past, next) {
 		HASH_DEL(threads->past, past);
 		free(past);
 	}
@@ -93,7 +92,8 @@ void threads_update(struct threads *threads, struct iop_thread_record *records, 
 	threads->n = n;
 }
 
-void threads_cpu(const struct threads *threads, uint32_t service, uint64_t *ret_ns, uint64_t *ret_observed_ns)
+void threads_cpu(const struct threads *threads, uint32_t service, uint64_t *ret_ns,
+		 uint64_t *ret_observed_ns)
 {
 	uint64_t ns = 0, observed_ns = 0;
 
@@ -107,7 +107,8 @@ void threads_cpu(const struct threads *threads, uint32_t service, uint64_t *ret_
 	*ret_observed_ns = observed_ns;
 }
 
-int threads_processes(const struct threads *threads, uint32_t service, pid_t first, pid_t **ret_pids, size_t *ret_n)
+int threads_processes(const struct threads *threads, uint32_t service, pid_t first,
+		      pid_t **ret_pids, size_t *ret_n)
 {
 	const struct iop_thread_record *record;
 	_cleanup_free_ pid_t *pids = NULL;
@@ -144,7 +145,7 @@ struct process {
 
 static struct process next_process(const struct threads *threads, size_t i)
 {
-	struct process p = { .threads = threads->records + i };
+	struct process p = {.threads = threads->records + i};
 
 	for (; i + p.n < threads->n && p.threads[p.n].tgid == p.threads[0].tgid; p.n++) {
 		p.serving += p.threads[p.n].requests > 0;
@@ -159,22 +160,26 @@ static bool named_like(const struct process *p, const struct iop_thread_record *
 
 	for (size_t i = 0; i < p->n; i++) {
 		other = &p->threads[i];
-		if ((handed ? other->adopted : other->requests) && !memcmp(other->comm, thread->comm, sizeof(thread->comm)))
+		if ((handed ? other->adopted : other->requests) &&
+		    !memcmp(other->comm, thread->comm, sizeof(thread->comm)))
 			return true;
 	}
 	return false;
 }
 
-/* Whether a thread of a process that serves is one of its workers. pooled: requests are handed to a pool. */
+/* Whether a thread of a process that serves is one of its workers. pooled: requests are handed to a
+ * pool. */
 static bool is_worker(const struct process *p, const struct iop_thread_record *thread, bool pooled)
 {
 	bool first = thread->tid == thread->tgid;
 
 	if (pooled && p->handed)
-		return thread->adopted || (!first && !thread->requests && named_like(p, thread, true));
+		return thread->adopted ||
+		       (!first && !thread->requests && named_like(p, thread, true));
 	if (thread->requests)
 		return true;
-	/* One reader in a process says nothing of other threads: only a pool of readers has idle members. */
+	/* One reader in a process says nothing of other threads: only a pool of readers has idle
+	 * members. */
 	return !first && !thread->loop && p->serving > 1 && named_like(p, thread, false);
 }
 
@@ -198,12 +203,15 @@ static bool is_spare(const struct threads *threads, const struct process *proces
 	return false;
 }
 
-static void count_worker(const struct threads *threads, const struct iop_thread_record *thread, struct workers *workers)
+static void count_worker(const struct threads *threads, const struct iop_thread_record *thread,
+			 struct workers *workers)
 {
-	struct identity id = { .start_time = thread->start_time, .tid = thread->tid };
+	struct identity id = {.start_time = thread->start_time, .tid = thread->tid};
 	uint64_t observed = thread->observed_ns, idle = thread->idle_ns;
 	struct past *past = NULL;
 
+	/* NOLINTNEXTLINE(clang-analyzer-core.*): it does not follow uthash's bytes into the struct
+	 */
 	HASH_FIND(hh, threads->past, &id, sizeof(id), past);
 	if (past) {
 		observed -= past->observed_ns < observed ? past->observed_ns : observed;
@@ -218,7 +226,7 @@ void threads_workers(struct threads *threads, uint32_t service, struct workers *
 		     struct evidence *evidence)
 {
 	bool pooled = evidence->pool_ns > evidence->own_ns;
-	struct workers workers = { 0 };
+	struct workers workers = {0};
 	struct process p;
 	uint32_t before;
 

@@ -2,12 +2,13 @@
 /*
  * The observed threads as the kernel reports them, and which of them are workers.
  *
- * A worker is a thread that can take a request. One that has read a request is one. Its idle siblings count too, or a
- * pool that is larger than its load would look smaller than it is:
- *  - processes that read requests: their siblings (same parent, same name) none of whose threads has read one yet stand
- *    for one worker each, as a prefork master's idle children do;
- *  - threads that read requests: in the same process, threads of the same name other than the process's first.
- * Where requests are handed from the thread that reads them to a pool, the pool's threads are the workers.
+ * A worker is a thread that can take a request. One that has read a request is one. Its idle
+ * siblings count too, or a pool that is larger than its load would look smaller than it is:
+ *  - processes that read requests: their siblings (same parent, same name) none of whose threads
+ * has read one yet stand for one worker each, as a prefork master's idle children do;
+ *  - threads that read requests: in the same process, threads of the same name other than the
+ * process's first. Where requests are handed from the thread that reads them to a pool, the pool's
+ * threads are the workers.
  */
 #ifndef IOPROF_PROBE_THREADS_H
 #define IOPROF_PROBE_THREADS_H
@@ -28,12 +29,16 @@ void threads_free(struct threads *threads);
 void threads_update(struct threads *threads, struct iop_thread_record *records, size_t n);
 
 /* CPU of a service's live threads since they were first seen. */
-void threads_cpu(const struct threads *threads, uint32_t service, uint64_t *ret_ns, uint64_t *ret_observed_ns);
+void threads_cpu(const struct threads *threads, uint32_t service, uint64_t *ret_ns,
+		 uint64_t *ret_observed_ns);
 
-/* The service's live processes in ascending order, first leading if it is among them. 0 or -ENOMEM. */
-int threads_processes(const struct threads *threads, uint32_t service, pid_t first, pid_t **ret_pids, size_t *ret_n);
+/* The service's live processes in ascending order, first leading if it is among them. 0 or -ENOMEM.
+ */
+int threads_processes(const struct threads *threads, uint32_t service, pid_t first,
+		      pid_t **ret_pids, size_t *ret_n);
 
-/* Workers and what they did since the update before the last; what of the evidence is known per thread. */
+/* Workers and what they did since the update before the last; what of the evidence is known per
+ * thread. */
 void threads_workers(struct threads *threads, uint32_t service, struct workers *ret_workers,
 		     struct evidence *evidence);
 
