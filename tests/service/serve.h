@@ -30,6 +30,9 @@ int serve_loop(const struct serve_opts *opts);
 /* One event loop reads the requests, a pool of threads does the (blocking) work. */
 int serve_loop_pool(const struct serve_opts *opts);
 
+/* Waits for the next connection, blocking. Returns it or -errno. */
+int serve_accept(const struct serve_opts *opts);
+
 /* Serves one connection, blocking, until it ends; closes it. */
 void serve_connection(struct worker *worker, const struct serve_opts *opts, int fd);
 

@@ -51,12 +51,9 @@ int serve_acceptor(const struct serve_opts *opts)
 	r = start_pool(
 		acceptor); /* the pool lives as long as the process, and with it the acceptor */
 	while (!r) {
-		int fd = accept4(opts->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+		int fd = serve_accept(opts);
 
-		if (fd >= 0)
-			r = queue_push(&acceptor->accepted, (void *)(intptr_t)(fd + 1));
-		else if (errno != EINTR && errno != ECONNABORTED)
-			r = -errno;
+		r = fd < 0 ? fd : queue_push(&acceptor->accepted, (void *)(intptr_t)(fd + 1));
 	}
 	return r;
 }

@@ -69,19 +69,19 @@ void serve_connection(struct worker *worker, const struct serve_opts *opts, int 
 	net_closep(&fd);
 }
 
-static int accept_next(const struct serve_opts *opts)
+int serve_accept(const struct serve_opts *opts)
 {
 	struct pollfd p = {.fd = opts->listen_fd, .events = POLLIN};
 
-	if (opts->accept_poll)
-		(void)poll(&p, 1, -1);
-	return accept4(opts->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-}
+	int fd;
 
-/* Ones that another worker was faster to take, or that the client gave up. */
-static bool accept_again(int error)
-{
-	return error == EAGAIN || error == EINTR || error == ECONNABORTED;
+	do {
+		if (opts->accept_poll)
+			(void)poll(&p, 1, -1);
+		fd = accept4(opts->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+		/* Another worker was faster to take it, or the client gave it up. */
+	} while (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED));
+	return fd < 0 ? -errno : fd;
 }
 
 static void *accept_and_serve(void *arg)
@@ -92,15 +92,14 @@ static void *accept_and_serve(void *arg)
 	if (worker_init(&worker, &opts->work) < 0)
 		return NULL;
 	for (;;) {
-		int fd = accept_next(opts);
+		int fd = serve_accept(opts);
 
-		if (fd >= 0)
-			serve_connection(&worker, opts, fd);
-		else if (!accept_again(errno))
-			break;
+		if (fd < 0) {
+			(void)fprintf(stderr, "service: accept: %s\n", strerror(-fd));
+			return NULL;
+		}
+		serve_connection(&worker, opts, fd);
 	}
-	(void)fprintf(stderr, "service: accept: %s\n", strerror(errno));
-	return NULL;
 }
 
 int serve_threads(const struct serve_opts *opts, void *(*fn)(void *), void *arg)
