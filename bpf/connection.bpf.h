@@ -32,7 +32,7 @@ static __always_inline struct conn *conn_lookup(struct sock *sk)
 	return bpf_map_lookup_elem(&conns_hash, &key);
 }
 
-/* An empty connection. NULL where that cannot be: no memory, or a socket that is being torn down. */
+/* An empty connection. NULL where that cannot be: no memory, or a socket being torn down. */
 static __always_inline struct conn *conn_new(struct sock *sk)
 {
 	static const struct conn none = {};
@@ -90,7 +90,6 @@ static __always_inline u8 unix_role(struct sock *sk)
 	struct unix_sock *self = (struct unix_sock *)sk;
 	struct sock *peer = BPF_CORE_READ(self, peer);
 	struct unix_address *own = BPF_CORE_READ(self, addr), *theirs = NULL;
-	u32 *listener;
 
 	if (peer)
 		theirs = BPF_CORE_READ((struct unix_sock *)peer, addr);

@@ -90,6 +90,13 @@ static __always_inline void wait_on_futex(struct thread *t, struct task_struct *
 		t->loop = true;
 		return;
 	}
+	if (t->parked && t->request && t->open) {
+		/* Another thread watches the socket for it (.NET, Java): the next message shows
+		 * whether it waited for that. */
+		t->wait = WAIT_READY;
+		t->wait_pending = PENDING_READY | PENDING_MEMBER;
+		return;
+	}
 	if (t->adopted) {
 		/* glibc's mutexes wait plainly, its condition variables and semaphores by bit set.
 		 */
