@@ -93,13 +93,8 @@ static __always_inline u8 unix_role(struct sock *sk)
 
 	if (peer)
 		theirs = BPF_CORE_READ((struct unix_sock *)peer, addr);
-	if (own && !theirs) {
-		/* Accepted. Learn its listener: connections that wait to be accepted show it too.
-		 */
-		listener = listener_of(sk, AF_UNIX);
-		return listener || SOCK_READ(sk, sk_type) == SOCK_STREAM ? ROLE_SERVER
-									 : ROLE_NEUTRAL;
-	}
+	if (own && !theirs)
+		return ROLE_SERVER; /* accepted, from a client without a name */
 	if (!own)
 		return theirs ? ROLE_CLIENT : ROLE_NEUTRAL;
 	/* A client that bound a name of its own: the listener's address decides. */
