@@ -140,7 +140,7 @@ def test_high_descriptors_while_blocking(model, db):
 def test_threads_that_do_nothing_cost_no_figures(db):
     """200 threads, two of which work."""
     with Service("--threads=200", "--cpu=1000", f"--call={db},3,3000") as service:
-        assert len(tasks(service.pid)) > 200
+        ioprof_run.wait_until(lambda: len(tasks(service.pid)) > 200, what="200 threads")
         with ioprof_run.start(service.pid) as prof:
             load = service.load(requests=100, connections=2)
             truth = service.truth(100)
