@@ -11,6 +11,7 @@ class Findings:
         self.document = document
         self.service = document["services"][index]
         self.problems = []
+        self.seen = ""
 
     def __enter__(self):
         return self
@@ -42,6 +43,7 @@ class Findings:
 
     def expect_requests(self, load):
         completed = self.service["requests"]["completed"]
+        self.seen = f"{load.generator}: {load.at_least}..{load.at_most} requests, {load.mean_s * 1e3:.3f} ms"
         self.expect(load.at_least <= completed <= load.at_most,
                     f"requests: {load.generator} sent {load.at_least}..{load.at_most}, found {completed}")
 
@@ -102,6 +104,7 @@ class Findings:
         service = self.service
         parts = {name: self.part_s(name) * 1e3 for name in (*WAITS, "cpu", "run_queue", "overlapped", "unattributed")}
         return "\n".join([
+            self.seen,
             f"{service['name']}: {service['concurrency_model']}, {service['requests']['completed']} requests, "
             f"queue wait {service['queue_wait_s']['mean'] * 1e3:.3f} + service time {self.service_time_s * 1e3:.3f} "
             f"= {self.latency_s * 1e3:.3f} ms, closure {self.document['quality']['closure']:.4f}, "
