@@ -181,12 +181,7 @@ static int note_service(struct service *service)
 	    service_add_note(
 		    service,
 		    "On an event loop, which request a piece of work belongs to is inferred from the order of "
-		    "messages: means are exact, percentiles of the parts are estimates."))
-		return -ENOMEM;
-	if ((double)service->requests.parallel_ns > 0.02 * wall &&
-	    service_add_note(
-		    service,
-		    "Threads work on one request side by side: its parts add up to more than its time."))
+		    "messages: means hold, percentiles of the parts are estimates."))
 		return -ENOMEM;
 	if (evidence->opened_by_loop > evidence->opened_by_worker &&
 	    service->requests.operations == 0 && evidence->handed_off == 0 &&

@@ -20,7 +20,8 @@
 #define CLOSURE_GOOD 0.99
 #define CPU_TOLERANCE 0.01
 #define DISK_MATTERS 0.01
-#define CPU_TOLERANCE_NS 1000000 /* below this a difference is the reading of two clocks */
+#define CPU_TOLERANCE_NS \
+	1e7 /* the account of a thread that runs is up to a tick old, at either end */
 
 static double seconds(uint64_t ns)
 {
@@ -361,7 +362,7 @@ static void show_checks(struct page *page, const struct service *service)
 			page, "check failed",
 			"the parts sum to %s of the time of requests: some are larger than they were",
 			figure_percent(closure).text);
-	if (off > CPU_TOLERANCE_NS && (double)off > CPU_TOLERANCE * (double)account)
+	if ((double)off > CPU_TOLERANCE_NS + CPU_TOLERANCE * (double)account)
 		page_line(page, "check failed",
 			  "ioprof saw %s of CPU, the scheduler accounts for %s",
 			  figure_duration(seconds(seen)).text,
