@@ -105,6 +105,7 @@ def test_fastapi_async(downstream, database):
         found.expect_sound()
         found.expect_operations(load, downstream.address, 3)
         expect_three_waits(found)
+        found.expect_part("lock", at_most=0.03)
 
 
 def test_fastapi_def(downstream, database):
@@ -157,6 +158,7 @@ def test_node(downstream):
         found.expect_sound()
         found.expect_operations(load, downstream.address, 3)
         expect_three_waits(found)
+        found.expect_part("lock", at_most=0.03)
 
 
 def test_go(downstream):
@@ -170,6 +172,7 @@ def test_go(downstream):
         found.expect_sound()
         found.expect_operations(load, downstream.address, 3)
         expect_three_waits(found)
+        found.expect_part("lock", at_most=0.03)
 
 
 def test_tomcat(downstream):
