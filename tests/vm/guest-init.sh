@@ -27,7 +27,7 @@ enter_root() {
 	$bb mount --move /dev /new/dev
 	$bb mount --move /proc /new/proc
 	$bb mount -t tmpfs run /new/run
-	$bb mkdir /new/run/vm /new/run/out /new/run/disk
+	$bb mkdir /new/run/vm /new/run/out
 	$bb cp $bb /init /vm/command /new/run/vm/
 	exec $bb switch_root /new /run/vm/busybox sh /run/vm/init run
 }
@@ -47,7 +47,7 @@ set_up() {
 	$bb mount -t debugfs debugfs /sys/kernel/debug
 	$bb mount -t securityfs securityfs /sys/kernel/security
 	$bb mount -t virtiofs out /run/out || give_up "cannot mount the way out"
-	$bb mount -t ext4 /dev/vda /run/disk || give_up "cannot mount the disk"
+	$bb mount -t ext4 /dev/vda /var/tmp || give_up "cannot mount the disk"
 	$bb ip link set lo up
 	$bb hostname guest
 	for controller in $($bb cat /sys/fs/cgroup/cgroup.controllers); do

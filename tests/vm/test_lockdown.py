@@ -2,7 +2,6 @@
 """Under a kernel in lockdown mode confidentiality, which lets no BPF program read kernel memory."""
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
@@ -25,9 +24,16 @@ def bpf_objects():
         for kind in ("prog", "map", "link")}
 
 
-def test_profiling_is_refused_with_the_cause():
+@pytest.fixture
+def idle():
+    with subprocess.Popen(["sleep", "infinity"]) as process:
+        yield process.pid
+        process.kill()
+
+
+def test_profiling_is_refused_with_the_cause(idle):
     before = bpf_objects()
-    prof = ioprof_run.run("-p", os.getpid(), "-d", 1)
+    prof = ioprof_run.run("-p", idle, "-d", 1)
     assert prof.returncode in (FEATURE_MISSING, NOT_PERMITTED), prof.stderr
     assert prof.stdout == ""
     assert len(prof.stderr.splitlines()) == 1, prof.stderr

@@ -4,7 +4,7 @@
 # vmrun.sh SUITE COMMAND [ARG...]     e.g. vmrun.sh bookworm uname -r
 #
 # Runs COMMAND as root under the kernel of that Debian suite (kernel.sh), in a QEMU guest whose root file system is
-# this machine's own: read-only underneath, an overlay in memory on top. An empty ext4 disk is at /run/disk. The
+# this machine's own: read-only underneath, an overlay in memory on top. An empty ext4 disk is at /var/tmp. The
 # working directory stays; output, error output and exit status are passed through.
 #
 #   VM_TIMEOUT=300  seconds for everything      VM_APPEND=  more kernel parameters
@@ -88,7 +88,7 @@ done
 
 {
 	printf 'cd %q || exit 125\n' "$OLDPWD"
-	echo 'export PATH=/usr/sbin:/usr/bin:/sbin:/bin TMPDIR=/run/disk LANG=C.UTF-8'
+	echo 'export PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8'
 	for name in HOME TERM ${VM_ENV-}; do
 		[ -n "${!name+set}" ] && printf 'export %s=%q\n' "$name" "${!name}"
 	done
