@@ -78,17 +78,25 @@ struct iop_totals {
 	__u64 known; /* requests in latency and queue wait */
 	__u64 xx, yy, xy;
 	__u64 opened_by_loop, opened_by_worker, handed_off, pool_ns, own_ns;
-	/* Threads that ended: what their last record would have said. */
+	/* Threads that ended: what their last record would have said; of those that read requests,
+	 * how many there were, how many were processes of their own, and their time. */
 	__u64 ended_cpu_ns, ended_cpu_observed_ns;
+	__u64 ended_serving, ended_serving_processes, ended_serving_ns, ended_serving_idle_ns;
 };
 
-_Static_assert(sizeof(struct iop_totals) / sizeof(__u64) == 8 + IOP_DISTS + 1 + 3 + 5 + 2,
+_Static_assert(sizeof(struct iop_totals) / sizeof(__u64) == 8 + IOP_DISTS + 1 + 3 + 5 + 6,
 	       "no padding");
 
 /* Where a process belongs. Map processes, key: tgid as the kernel numbers it; removed when it
  * exits. */
 struct iop_process {
 	__u32 service;
+	__u32 green; /* 1: it schedules goroutines on its threads */
+};
+
+/* Threads alive that have read a request: now, and the most so far. Map serving, index service. */
+struct iop_serving {
+	__u32 now, most;
 };
 
 /* A listening socket: local port (or unix address) in its network namespace (a kernel pointer, only

@@ -155,9 +155,20 @@ static __noinline int peer_row(struct sock *sk, u32 service, u32 family)
 	if (peers_used >= peer_rows)
 		return (int)service;
 	row = __sync_fetch_and_add(&peers_used, 1);
-	if (row >= peer_rows || bpf_map_update_elem(&peer_ids, &key, &row, BPF_NOEXIST))
+	if (row >= peer_rows)
 		return (int)service;
-	return (int)row;
+	if (!bpf_map_update_elem(&peer_ids, &key, &row, BPF_NOEXIST))
+		return (int)row;
+	/* Another CPU was first (its row serves both, this one stays empty), or the table is full.
+	 */
+	known = bpf_map_lookup_elem(&peer_ids, &key);
+	return known ? (int)*known : (int)service;
+}
+
+/* tcp_probe, which stands in where sk_data_ready is missing, sees TCP only. */
+static __always_inline bool arrivals_seen(u16 family)
+{
+	return has_readable_event || family != AF_UNIX;
 }
 
 /* The connection an observed thread uses for the first time. */
@@ -172,6 +183,7 @@ static __always_inline struct conn *conn_create(struct sock *sk, struct thread *
 	}
 	c->service = t->service;
 	c->role = role_of(sk, family, sending);
+	c->timed = arrivals_seen(family);
 	if (c->role == ROLE_CLIENT)
 		c->peer = (u32)peer_row(sk, t->service, family);
 	else if (c->role == ROLE_SERVER && family == AF_UNIX && !listener_of(sk, family))

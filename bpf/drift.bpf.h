@@ -20,6 +20,8 @@ extern const volatile bool has_task_storage;
 /* Socket storage in tracing programs: 5.11, 8e4597c627fb ("bpf: Allow using bpf_sk_storage in
  * FENTRY/FEXIT/RAW_TP"); not for set C, whose sockets are plain addresses to the verifier. */
 extern const volatile bool has_socket_storage;
+/* sk_data_ready: 6.3, 40e0b0908142 ("net/sock: Introduce trace_sk_data_ready()"). */
+extern const volatile bool has_readable_event;
 /* bpf_task_pt_regs: 5.15, dd6e10fbd9fb ("bpf: Add bpf_task_pt_regs() helper"). */
 extern const volatile bool has_task_pt_regs;
 

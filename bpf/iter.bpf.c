@@ -36,6 +36,7 @@ int find_threads(struct bpf_iter__task *ctx)
 	if (!t)
 		return 0;
 	t->cpu_base = task->se.sum_exec_runtime;
+	t->green = t->loop = process->green;
 	state = task_state(task) & TASK_STATES;
 	if (task->on_cpu) {
 		t->run = RUN_ON_CPU;
@@ -101,6 +102,7 @@ int find_sockets(struct bpf_iter__task_file *ctx)
 		return 0;
 	c->service = process->service;
 	c->role = ROLE_SERVER;
+	c->timed = arrivals_seen(family);
 	c->at_attach = true;
 	return 0;
 }

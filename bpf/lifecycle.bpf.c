@@ -9,9 +9,9 @@
 #include "thread.bpf.h"
 
 /* A child process belongs to its parent's service, and inherits nothing else. */
-static __always_inline void process_add(u32 tgid, u32 service)
+static __always_inline void process_add(u32 tgid, u32 service, u32 green)
 {
-	struct iop_process process = {.service = service};
+	struct iop_process process = {.service = service, .green = green};
 
 	if (bpf_map_update_elem(&processes, &tgid, &process, BPF_ANY))
 		count_loss(IOP_LOSS_PROCESSES);
@@ -32,8 +32,10 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	if (!t)
 		return 0;
 	t->run = RUN_RUNNABLE;
+	t->green = of->green;
+	t->loop = of->green;
 	if (child->tgid != parent->tgid) {
-		process_add(child->tgid, of->service);
+		process_add(child->tgid, of->service, of->green);
 		return 0;
 	}
 	/* A thread started by one that has read a request works for it, as one woken for it does.
@@ -48,13 +50,35 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)
 {
 	struct thread *t = thread_lookup(task);
+	struct iop_process *process;
+	u32 tgid;
 
 	if (!t)
 		return 0;
+	tgid = task->tgid;
+	process = bpf_map_lookup_elem(&processes, &tgid);
+	if (process)
+		process->green = 0;
 	thread_release(t);
 	thread_take_pending(t);
 	t->loop = t->green = t->parked = t->full = false;
 	return 0;
+}
+
+/* A worker is gone. */
+static __always_inline void serving_ended(struct thread *t, struct iop_totals *totals, bool process,
+					  u64 now)
+{
+	u32 service = t->service;
+	struct iop_serving *workers = bpf_map_lookup_elem(&serving, &service);
+
+	__sync_fetch_and_add(&totals->ended_serving, 1);
+	if (process)
+		__sync_fetch_and_add(&totals->ended_serving_processes, 1);
+	__sync_fetch_and_add(&totals->ended_serving_ns, now - t->observed_since);
+	__sync_fetch_and_add(&totals->ended_serving_idle_ns, t->idle_ns);
+	if (workers)
+		__sync_fetch_and_add(&workers->now, -1);
 }
 
 /* The thread's totals move to its service; its state goes with it. */
@@ -64,10 +88,12 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	struct thread *t = thread_lookup(task);
 	struct iop_totals *totals;
 	u32 pid = task->pid, tgid = task->tgid;
+	u64 now;
 
 	if (!t)
 		return 0;
-	thread_charge(t, bpf_ktime_get_ns());
+	now = bpf_ktime_get_ns();
+	thread_charge(t, now);
 	if (t->adopted && t->open)
 		thread_share(t);
 	totals = totals_of(t->service);
@@ -75,6 +101,8 @@ int BPF_PROG(on_exit, struct task_struct *task)
 		__sync_fetch_and_add(&totals->ended_cpu_ns,
 				     task->se.sum_exec_runtime - t->cpu_base);
 		__sync_fetch_and_add(&totals->ended_cpu_observed_ns, t->cpu_ns);
+		if (t->requests)
+			serving_ended(t, totals, pid == tgid, now);
 	}
 	t->ended = true;
 	if (pid == tgid)

@@ -13,6 +13,7 @@ char LICENSE[] SEC("license") = "GPL";
 const volatile bool has_prev_state = true;
 const volatile bool has_task_storage = true;
 const volatile bool has_socket_storage = true;
+const volatile bool has_readable_event = true;
 const volatile bool has_task_pt_regs = true;
 
 const volatile unsigned int service_count = 1;

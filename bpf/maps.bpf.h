@@ -74,6 +74,13 @@ MAP struct {
 	__type(value, struct share);
 } shares SEC(".maps");
 
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* set by user space: services */
+	__type(key, u32);
+	__type(value, struct iop_serving);
+} serving SEC(".maps");
+
 /*
  * What a service's pool has spent on requests that nothing names: a thread that finds its next
  * piece of work waiting is not woken for it. The next request answered takes it, so that sums over

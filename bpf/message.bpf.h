@@ -130,6 +130,16 @@ static __always_inline void client_send(struct conn *c, struct thread *t, u64 no
 
 static __always_inline void server_receive(struct conn *c, struct thread *t, u32 tid, u64 now)
 {
+	if (c->state == CONN_RESPONDED && c->timed && !c->arrival) {
+		/* Nothing has arrived since the request was read: the rest of the same request
+		 * (FastCGI ends one so), unless an answer to it follows. */
+		t->pending_ns = 0;
+		t->pending = 0;
+		if (t->request && !t->open)
+			cost_clear(&t->cost);
+		c->leftover = now;
+		return;
+	}
 	if (c->state != CONN_OPEN) {
 		request_open(c, t, tid, now);
 		loop_take_up(t, c->id);
@@ -139,6 +149,7 @@ static __always_inline void server_receive(struct conn *c, struct thread *t, u32
 	if (t->request != c->id)
 		thread_switch(t, c->id);
 	loop_take_up(t, c->id);
+	c->arrival = 0;
 	wait_was_client(t);
 }
 
@@ -167,6 +178,7 @@ static __always_inline void server_send(struct conn *c, struct thread *t, u32 ti
 {
 	struct iop_totals *totals;
 	bool loop_before = t->loop;
+	struct cost spent;
 
 	if (c->state == CONN_IDLE) {
 		/* The answer to a request that was open at attach. */
@@ -177,6 +189,12 @@ static __always_inline void server_send(struct conn *c, struct thread *t, u32 ti
 		thread_release(t);
 		thread_take_pending(t);
 		return;
+	}
+	if (c->leftover && !c->arrival) {
+		/* An answer: it was a request after all, sent before the last one was answered. */
+		spent = t->cost;
+		request_open(c, t, tid, c->leftover);
+		t->cost = spent;
 	}
 	if (c->state == CONN_OPEN)
 		loop_answered(t, c->id);

@@ -30,6 +30,18 @@ int hist_count(struct iop_hist *hist, u64 ns, int n);
 /* Commits everything known of the request up to now, which is its end unless more is sent. */
 int request_commit(struct conn *c, u64 now, bool loop);
 
+/* A thread has read its first request: it is a worker. */
+static __always_inline void serving_begins(u32 service)
+{
+	struct iop_serving *workers = bpf_map_lookup_elem(&serving, &service);
+
+	if (!workers)
+		return;
+	__sync_fetch_and_add(&workers->now, 1);
+	if (workers->now > workers->most)
+		workers->most = workers->now;
+}
+
 /* The first byte of a request has been read by thread t. */
 static __always_inline void request_open(struct conn *c, struct thread *t, u32 tid, u64 now)
 {
@@ -42,7 +54,8 @@ static __always_inline void request_open(struct conn *c, struct thread *t, u32 t
 	t->pending = 0;
 	t->request = request_number(now);
 	t->open = true;
-	t->requests++;
+	if (!t->requests++)
+		serving_begins(t->service);
 	__builtin_memset(&c->cost, 0, sizeof(c->cost));
 	__builtin_memset(c->done_ns, 0, sizeof(c->done_ns));
 	c->done_parallel_ns = c->done_io_ns = 0;
@@ -52,6 +65,7 @@ static __always_inline void request_open(struct conn *c, struct thread *t, u32 t
 	c->start = now;
 	c->request_arrival = c->arrival <= now ? c->arrival : now;
 	c->arrival = 0;
+	c->leftover = 0;
 	c->opener = tid;
 	c->loop = t->loop;
 	c->state = CONN_OPEN;

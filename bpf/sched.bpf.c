@@ -39,7 +39,7 @@ static __always_inline void switch_out(struct thread *t, struct task_struct *tas
 		return;
 	/* It gave its request to another thread and waits for whatever comes: an event loop in
 	 * front of a pool. */
-	if (t->handed && t->wait == WAIT_READY && !t->adopted)
+	if (t->handed && t->wait_pending & PENDING_EPOLL && !t->adopted)
 		t->loop = true;
 	/* What is not this thread's alone must be where the thread that answers finds it, before
 	 * that one runs. */

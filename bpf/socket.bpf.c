@@ -36,12 +36,14 @@ int BPF_PROG(on_send, struct sock *sk, int ret, int flags)
 	return t ? message(sk, conn_lookup(sk), t, ret, flags, true) : 0;
 }
 
-/* Data has become readable: a request has arrived if none is open; an answer if one is awaited. */
+/*
+ * Data has become readable: an answer, if one is awaited; a request, or more of the open one. The
+ * latter too, since a client may have its response and send its next request before the send of
+ * that response has returned.
+ */
 static __always_inline void readable(struct conn *c, u64 now)
 {
-	if (c->arrival)
-		return;
-	if (c->role == ROLE_SERVER ? c->state != CONN_OPEN : c->state == CONN_OPEN)
+	if (!c->arrival && (c->role == ROLE_SERVER || c->state == CONN_OPEN))
 		c->arrival = now;
 }
 
@@ -59,6 +61,7 @@ static __always_inline void readable_unknown(struct sock *sk, u16 family)
 		return;
 	c->service = *listener;
 	c->role = ROLE_SERVER;
+	c->timed = arrivals_seen(family);
 	c->arrival = bpf_ktime_get_ns();
 }
 

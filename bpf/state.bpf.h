@@ -120,11 +120,13 @@ struct conn {
 	u8 role;
 	u8 state;
 	bool loop;	/* server: read by an event loop */
+	bool timed;	/* arrivals on it are seen */
 	bool at_attach; /* server: already there when ioprof came, perhaps with a request being
 			   worked on */
 	bool counted;	/* client: the operation has been counted, within a request */
 	/* From here on server only. */
 	u64 request_arrival; /* of the open request; 0: unknown */
+	u64 leftover;	     /* when more bytes of it were read after the response */
 	u64 inode;	     /* hash variant: which socket lives at this address */
 	struct cost cost;
 	/* What has been committed of the open request, to be corrected if more is sent. */

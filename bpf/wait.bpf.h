@@ -72,6 +72,24 @@ static __always_inline void wait_for_ready(struct thread *t, u32 pending, u64 no
 	t->deadline = timeout_ms > 0 ? now + timeout_ms * 1000000ull : 0;
 }
 
+/* Goroutines move between all threads of their process. */
+static __always_inline bool process_is_green(struct task_struct *task)
+{
+	u32 tgid = task->tgid;
+	struct iop_process *process = bpf_map_lookup_elem(&processes, &tgid);
+
+	return process && process->green;
+}
+
+static __always_inline void process_turns_green(struct task_struct *task)
+{
+	u32 tgid = task->tgid;
+	struct iop_process *process = bpf_map_lookup_elem(&processes, &tgid);
+
+	if (process)
+		process->green = 1;
+}
+
 static __always_inline void wait_on_futex(struct thread *t, struct task_struct *task, u64 address,
 					  u64 operation)
 {
@@ -81,13 +99,15 @@ static __always_inline void wait_on_futex(struct thread *t, struct task_struct *
 	t->wait = WAIT_FUTEX;
 	t->futex = address;
 	t->lock = bpf_map_lookup_elem(&locks, &key) != NULL;
+	if (!t->green && command == FUTEX_WAIT && process_is_green(task))
+		t->green = t->loop = true;
 	if (t->green)
 		return;
 	if (t->parked && command == FUTEX_WAIT && t->request && t->open) {
 		/* It left an operation that would have blocked and sleeps on a futex: it runs a
 		 * scheduler of its own. */
-		t->green = true;
-		t->loop = true;
+		process_turns_green(task);
+		t->green = t->loop = true;
 		return;
 	}
 	if (t->parked && t->request && t->open) {

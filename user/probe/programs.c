@@ -79,6 +79,7 @@ static int set_sizes(struct ioprof_bpf *skel, const struct programs_opts *opts)
 		{skel->maps.totals, opts->n_services},
 		{skel->maps.sharing, opts->n_services},
 		{skel->maps.unnamed, opts->n_services},
+		{skel->maps.serving, opts->n_services},
 		{skel->maps.maxima, opts->n_services * 2},
 		{skel->maps.hists, opts->n_services * IOP_DISTS},
 		{skel->maps.peer_ids, opts->max_peers},
@@ -108,6 +109,7 @@ static int configure(struct ioprof_bpf *skel, const struct programs_opts *opts)
 		return r;
 	skel->rodata->has_prev_state = opts->kernel->prev_state;
 	skel->rodata->has_task_pt_regs = opts->kernel->task_pt_regs;
+	skel->rodata->has_readable_event = opts->kernel->readable_event;
 	skel->rodata->service_count = opts->n_services;
 	skel->rodata->peer_rows = opts->n_services + opts->max_peers;
 	syscalls_fill_kinds((unsigned char *)skel->rodata->syscall_kinds);

@@ -35,6 +35,7 @@ _Static_assert((int)IOP_LOSS_THREADS == (int)LOSS_THREADS &&
 		       (int)IOP_LOSS_COUNT == (int)LOSS_RECURSION,
 	       "loss.def and abi.h name the losses in the same order");
 
+#define TAKE_COUNTER(past, now, field) counters_take((uint64_t *)&(past)->field, (now)->field)
 #define TOTALS (sizeof(struct iop_totals) / sizeof(uint64_t))
 #define MOMENT_UNIT_S ((double)(1 << IOP_MOMENT_SHIFT) * 1e-9)
 
@@ -45,25 +46,23 @@ static void take_requests(struct iop_totals *past, const struct iop_totals *now,
 	struct evidence *evidence = &service->evidence;
 	double unit2 = MOMENT_UNIT_S * MOMENT_UNIT_S;
 
-#define TAKE_COUNTER(field) counters_take((uint64_t *)&past->field, now->field)
-	requests->completed = TAKE_COUNTER(completed);
-	requests->arrival_unknown = TAKE_COUNTER(arrival_unknown);
-	requests->at_attach = TAKE_COUNTER(at_attach);
-	requests->aborted = TAKE_COUNTER(aborted);
-	requests->operations = TAKE_COUNTER(operations);
-	requests->waits = TAKE_COUNTER(waits);
-	requests->parallel_ns = TAKE_COUNTER(parallel_ns);
-	service->overlapped_io_ns = TAKE_COUNTER(overlapped_io_ns);
-	service->moments.xx = (double)TAKE_COUNTER(xx) * unit2;
-	service->moments.yy = (double)TAKE_COUNTER(yy) * unit2;
-	service->moments.xy = (double)TAKE_COUNTER(xy) * unit2;
-	evidence->opened_by_loop = TAKE_COUNTER(opened_by_loop);
-	evidence->opened_by_worker = TAKE_COUNTER(opened_by_worker);
-	evidence->handed_off = TAKE_COUNTER(handed_off);
-	evidence->pool_ns = TAKE_COUNTER(pool_ns);
-	evidence->own_ns = TAKE_COUNTER(own_ns);
-	service->latency.count = service->queue_wait.count = TAKE_COUNTER(known);
-#undef TAKE_COUNTER
+	requests->completed = TAKE_COUNTER(past, now, completed);
+	requests->arrival_unknown = TAKE_COUNTER(past, now, arrival_unknown);
+	requests->at_attach = TAKE_COUNTER(past, now, at_attach);
+	requests->aborted = TAKE_COUNTER(past, now, aborted);
+	requests->operations = TAKE_COUNTER(past, now, operations);
+	requests->waits = TAKE_COUNTER(past, now, waits);
+	requests->parallel_ns = TAKE_COUNTER(past, now, parallel_ns);
+	service->overlapped_io_ns = TAKE_COUNTER(past, now, overlapped_io_ns);
+	service->moments.xx = (double)TAKE_COUNTER(past, now, xx) * unit2;
+	service->moments.yy = (double)TAKE_COUNTER(past, now, yy) * unit2;
+	service->moments.xy = (double)TAKE_COUNTER(past, now, xy) * unit2;
+	evidence->opened_by_loop = TAKE_COUNTER(past, now, opened_by_loop);
+	evidence->opened_by_worker = TAKE_COUNTER(past, now, opened_by_worker);
+	evidence->handed_off = TAKE_COUNTER(past, now, handed_off);
+	evidence->pool_ns = TAKE_COUNTER(past, now, pool_ns);
+	evidence->own_ns = TAKE_COUNTER(past, now, own_ns);
+	service->latency.count = service->queue_wait.count = TAKE_COUNTER(past, now, known);
 	service->service_time.count = requests->completed;
 	for (int i = 0; i < PART_COUNT; i++)
 		service->parts[i].count = requests->completed;
@@ -194,11 +193,28 @@ static int note_service(struct service *service)
 	return 0;
 }
 
+static int read_ended(struct probe *probe, uint32_t index, const struct iop_totals *now,
+		      struct ended_workers *ret_ended)
+{
+	struct iop_totals *past = &probe->services[index].totals;
+	struct iop_serving serving;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(probe->skel->maps.serving), &index, &serving))
+		return -errno;
+	ret_ended->most = serving.most;
+	ret_ended->n = TAKE_COUNTER(past, now, ended_serving);
+	ret_ended->n_processes = TAKE_COUNTER(past, now, ended_serving_processes);
+	ret_ended->wall_ns = TAKE_COUNTER(past, now, ended_serving_ns);
+	ret_ended->idle_ns = TAKE_COUNTER(past, now, ended_serving_idle_ns);
+	return 0;
+}
+
 static int read_service(struct probe *probe, uint32_t epoch, uint32_t index,
 			const struct iop_totals *now, struct service *service)
 {
 	struct probe_service *past = &probe->services[index];
 	uint64_t cpu_ns, cpu_observed_ns;
+	struct ended_workers ended;
 	int r;
 
 	service->name = strdup(past->name);
@@ -218,7 +234,10 @@ static int read_service(struct probe *probe, uint32_t epoch, uint32_t index,
 	r = threads_processes(probe->threads, index, past->pid, &service->pids, &service->n_pids);
 	if (r < 0)
 		return r;
-	threads_workers(probe->threads, index, &service->workers, &service->evidence);
+	r = read_ended(probe, index, now, &ended);
+	if (r < 0)
+		return r;
+	threads_workers(probe->threads, index, &ended, &service->workers, &service->evidence);
 	return note_service(service);
 }
 

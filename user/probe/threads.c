@@ -18,6 +18,9 @@ struct identity {
 struct past {
 	struct identity identity;
 	uint64_t observed_ns, idle_ns;
+	uint32_t service;
+	bool serving; /* it had read a request */
+	bool alive;   /* it is among the records */
 	UT_hash_handle hh;
 };
 
@@ -78,18 +81,39 @@ static void remember(struct threads *threads)
 		past->identity.tid = record->tid;
 		past->observed_ns = record->observed_ns;
 		past->idle_ns = record->idle_ns;
+		past->service = record->service;
+		past->serving = record->requests > 0;
 		HASH_ADD(hh, threads->past, identity, sizeof(past->identity), past);
 	}
 }
 
+static struct past *find_past(const struct threads *threads, const struct iop_thread_record *thread)
+{
+	struct identity id = {.start_time = thread->start_time, .tid = thread->tid};
+	struct past *past = NULL;
+
+	/* NOLINTBEGIN(clang-analyzer-core.UndefinedBinaryOperatorResult): it loses uthash's bytes
+	 */
+	HASH_FIND(hh, threads->past, &id, sizeof(id), past);
+	/* NOLINTEND(clang-analyzer-core.UndefinedBinaryOperatorResult) */
+	return past;
+}
+
 void threads_update(struct threads *threads, struct iop_thread_record *records, size_t n)
 {
+	struct past *past;
+
 	remember(threads);
 	free(threads->records);
 	if (n)
 		qsort(records, n, sizeof(*records), compare_records);
 	threads->records = records;
 	threads->n = n;
+	for (size_t i = 0; i < n; i++) {
+		past = find_past(threads, &records[i]);
+		if (past)
+			past->alive = true;
+	}
 }
 
 void threads_cpu(const struct threads *threads, uint32_t service, uint64_t *ret_ns,
@@ -206,14 +230,9 @@ static bool is_spare(const struct threads *threads, const struct process *proces
 static void count_worker(const struct threads *threads, const struct iop_thread_record *thread,
 			 struct workers *workers)
 {
-	struct identity id = {.start_time = thread->start_time, .tid = thread->tid};
 	uint64_t observed = thread->observed_ns, idle = thread->idle_ns;
-	struct past *past = NULL;
+	const struct past *past = find_past(threads, thread);
 
-	/* NOLINTBEGIN(clang-analyzer-core.UndefinedBinaryOperatorResult): it loses uthash's bytes
-	 */
-	HASH_FIND(hh, threads->past, &id, sizeof(id), past);
-	/* NOLINTEND(clang-analyzer-core.UndefinedBinaryOperatorResult) */
 	if (past) {
 		observed -= past->observed_ns < observed ? past->observed_ns : observed;
 		idle -= past->idle_ns < idle ? past->idle_ns : idle;
@@ -223,7 +242,33 @@ static void count_worker(const struct threads *threads, const struct iop_thread_
 	workers->busy_ns += observed > idle ? observed - idle : 0;
 }
 
-void threads_workers(struct threads *threads, uint32_t service, struct workers *ret_workers,
+/* Workers that ended since: their whole time less what was reported of them before. */
+static void count_ended(const struct threads *threads, uint32_t service,
+			const struct ended_workers *ended, struct workers *workers)
+{
+	uint64_t wall = ended->wall_ns, idle = ended->idle_ns;
+	const struct past *past, *next;
+
+	HASH_ITER(hh, threads->past, past, next) {
+		if (past->service != service || !past->serving || past->alive)
+			continue;
+		wall -= past->observed_ns < wall ? past->observed_ns : wall;
+		idle -= past->idle_ns < idle ? past->idle_ns : idle;
+	}
+	workers->wall_ns += wall;
+	workers->busy_ns += wall > idle ? wall - idle : 0;
+	if (ended->most <= workers->count)
+		return;
+	/* There were more of them at once than are left. */
+	if (ended->n_processes * 2 >= ended->n)
+		workers->processes += ended->most - workers->count;
+	else if (!workers->processes)
+		workers->processes = 1;
+	workers->count = ended->most;
+}
+
+void threads_workers(const struct threads *threads, uint32_t service,
+		     const struct ended_workers *ended, struct workers *ret_workers,
 		     struct evidence *evidence)
 {
 	bool pooled = evidence->pool_ns > evidence->own_ns;
@@ -246,6 +291,13 @@ void threads_workers(struct threads *threads, uint32_t service, struct workers *
 		if (!p.serving && is_spare(threads, &p))
 			count_worker(threads, &p.threads[0], &workers);
 		workers.processes += workers.count > before;
+	}
+	if (ended->n) {
+		evidence->threads_serving += (uint32_t)ended->n;
+		evidence->processes_serving += (uint32_t)ended->n_processes;
+		if (!evidence->processes_serving)
+			evidence->processes_serving = 1;
+		count_ended(threads, service, ended, &workers);
 	}
 	*ret_workers = workers;
 }

@@ -37,9 +37,20 @@ void threads_cpu(const struct threads *threads, uint32_t service, uint64_t *ret_
 int threads_processes(const struct threads *threads, uint32_t service, pid_t first,
 		      pid_t **ret_pids, size_t *ret_n);
 
-/* Workers and what they did since the update before the last; what of the evidence is known per
- * thread. */
-void threads_workers(struct threads *threads, uint32_t service, struct workers *ret_workers,
+/* What is known of the workers that ended: the most there ever were at once, live ones included;
+ * how many ended, as threads and as processes of their own; and their time. */
+struct ended_workers {
+	uint32_t most;
+	uint64_t n, n_processes;
+	uint64_t wall_ns, idle_ns;
+};
+
+/*
+ * Workers and what they did since the update before the last; what of the evidence is known per
+ * thread. ended: since the update before the last, its times from each thread's beginning.
+ */
+void threads_workers(const struct threads *threads, uint32_t service,
+		     const struct ended_workers *ended, struct workers *ret_workers,
 		     struct evidence *evidence);
 
 #endif

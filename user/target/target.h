@@ -35,6 +35,12 @@ int target_descendants(pid_t pid, pid_t **ret_pids, size_t *ret_n);
 /* True if the process is the other one or descends from it. */
 bool target_descends(pid_t pid, pid_t ancestor);
 
+/*
+ * True if the program is a Go program, whose goroutines move between its threads: a sleeping thread
+ * of it waits for no particular one. False also where the program cannot be read.
+ */
+bool target_schedules_goroutines(pid_t pid);
+
 /* The process a thread belongs to (of a process: itself), or -ESRCH. */
 pid_t target_process_of(pid_t tid);
 
