@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Question: how many requests per second do N workers make, when each in turn needs a processor,
+ * waits, and queues at peers?
+ *
+ * Method: the network has product form, so any part of it can be replaced by one station whose
+ * rate with n customers inside is the throughput of that part alone with n customers (Chandy,
+ * Herzog and Woo, Parametric analysis of queuing networks, IBM J. Res. Dev. 19(1), 1975). We start
+ * with the first station and take in one after another. Two stations, together with n customers,
+ * are a birth-death chain: with j customers at the first its probability is
+ *
+ *	p(j) / p(j-1) = rate2(n - j + 1) / rate1(j),	throughput = sum of p(j) rate1(j).
+ *
+ * Why not the mean value recursion: with several servers it needs P(0) = 1 - sum of the others,
+ * which loses every digit once the station is nearly always busy (Reiser, Mean value analysis and
+ * convolution method, Perf. Eval. 1(1), 1981). Here every term is positive, nothing cancels.
+ *
+ * Assumptions: exponential service at stations with a queue, or processor sharing with any
+ * distribution (processors are shared: model.md 2.1 measures the error, median 1.2 %, worst 6 %);
+ * customers alike.
+ */
+#include "advise/closed_network.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+
+#include "base/cleanup.h"
+
+#define LARGE 1e200
+
+/* Completions per second of this station with n requests there. */
+static double station_rate(const struct station *s, uint32_t n)
+{
+	return fmin(n, s->servers) / s->demand_s;
+}
+
+/* Throughput of n customers between a part of known rates (rates[1..n]) and one more station. */
+static double join(const double *rates, const struct station *s, uint32_t n)
+{
+	double p = 1, total = 1, flow = 0;
+
+	for (uint32_t j = 1; j <= n; j++) {
+		p *= station_rate(s, n - j + 1) / rates[j];
+		total += p;
+		flow += p * rates[j];
+		if (p > LARGE) {
+			p /= LARGE;
+			total /= LARGE;
+			flow /= LARGE;
+		}
+	}
+	return flow / total;
+}
+
+static bool station_valid(const struct station *s)
+{
+	return isfinite(s->demand_s) && s->demand_s >= 0 && s->servers > 0;
+}
+
+static int stations_check(const struct station *stations, size_t n_stations)
+{
+	bool demand = false;
+
+	for (size_t i = 0; i < n_stations; i++) {
+		if (!station_valid(&stations[i]))
+			return -EINVAL;
+		demand = demand || stations[i].demand_s > 0;
+	}
+	return demand ? 0 : -EDOM;
+}
+
+int closed_network_throughput(const struct station *stations, size_t n_stations, uint32_t customers,
+			      double *ret_per_s)
+{
+	_cleanup_free_ double *rates = NULL;
+	bool first = true;
+	int r = stations_check(stations, n_stations);
+	if (r < 0)
+		return r;
+	if (customers > CLOSED_NETWORK_MAX_CUSTOMERS)
+		return -ERANGE;
+
+	rates = calloc((size_t)customers + 1, sizeof(*rates));
+	if (!rates)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_stations; i++) {
+		if (!(stations[i].demand_s > 0))
+			continue;
+		/* Downwards: a rate with n customers needs those with fewer as they were. */
+		for (uint32_t n = customers; n > 0; n--)
+			rates[n] = first ? station_rate(&stations[i], n)
+					 : join(rates, &stations[i], n);
+		first = false;
+	}
+	*ret_per_s = rates[customers];
+	return 0;
+}
+
+double closed_network_bound(const struct station *stations, size_t n_stations, uint32_t customers)
+{
+	double sum = 0, bound = INFINITY;
+
+	for (size_t i = 0; i < n_stations; i++) {
+		sum += stations[i].demand_s;
+		if (stations[i].demand_s > 0)
+			bound = fmin(bound, stations[i].servers / stations[i].demand_s);
+	}
+	return sum > 0 ? fmin(bound, customers / sum) : INFINITY;
+}
