@@ -11,8 +11,8 @@ import pytest
 
 import ioprof_run
 from service_run import Downstream, Service
-from truth_compare import (CLOSURE, check_closure, check_cpu, check_everything, check_losses, check_operations,
-                           check_requests, check_service_time, check_sums, check_wait, service_of)
+from truth_compare import (CLOSURE, check_everything, check_loop, check_losses, check_pool, check_requests,
+                           check_service_time, service_of)
 
 BLOCKING = {
     "prefork": ["--processes=2"],
@@ -78,46 +78,36 @@ def disk():
 
 @pytest.fixture
 def observe(db, cache, disk):
-    """Runs a load on a service under observation: (document, truth, client's figures, service's CPU)."""
+    """Runs a load on a service under observation: document, truth, client's figures, CPU of all its threads."""
     def run(knobs, *args, family="tcp", requests=100, **load_options):
         argv = knobs.format(db=db, cache=cache, disk=disk).split() + list(args)
         with Service(*argv, family=family) as service, ioprof_run.start(service.pid) as prof:
+            cpu_s = service.cpu_s()
             load = service.load(requests=requests, **load_options)
             assert load["answered"] == requests
             truth = service.truth(requests)
-            return prof.stop(), truth, load
+            return prof.stop(), truth, load, service.cpu_s() - cpu_s
 
     return run
 
 
 @pytest.mark.parametrize("model, knob", cases(BLOCKING, CALLS | WAITS))
 def test_one_request_per_thread(model, knob, observe):
-    doc, truth, load = observe((CALLS | WAITS)[knob], *BLOCKING[model], connections=2)
+    doc, truth, load, _ = observe((CALLS | WAITS)[knob], *BLOCKING[model], connections=2)
     check_everything(doc, truth, load)
 
 
 @pytest.mark.parametrize("model, knob", cases(POOLS, CALLS | WAITS))
 def test_pool_behind_a_loop(model, knob, observe):
-    doc, truth, load = observe((CALLS | WAITS)[knob], *POOLS[model], connections=2)
-    check_sums(doc, truth, load)
+    doc, truth, load, cpu_s = observe((CALLS | WAITS)[knob], *POOLS[model], connections=2)
+    check_pool(doc, truth, load, cpu_s)
 
 
 @pytest.mark.parametrize("knob", [pytest.param("calls", marks=pytest.mark.vm), "calls-in-pieces", "two-peers", "cpu",
                                   "sleep", "streamed"])
 @pytest.mark.parametrize("family", ["tcp", "unix"])
 def test_event_loop(knob, family, observe):
-    doc, truth, load = observe((CALLS | WAITS)[knob], "--model=loop", family=family, requests=400, connections=8)
-    per_request = service_of(doc)["per_request"]
-    n = truth["requests"]
-    check_losses(doc)
-    check_requests(doc, n)
-    check_operations(doc, truth)
-    check_cpu(doc, truth)
-    check_service_time(doc, truth)
-    check_closure(doc)
-    # What is neither CPU nor run queue is waiting, whether or not the loop served others meanwhile.
-    check_wait("overlapped", sum(per_request["wait_s"].values()) + per_request["overlapped_s"],
-               (truth["service_s"] - truth["cpu_s"]) / n, per_request["run_queue_s"] + truth["last_send_s"] / n)
+    check_loop(*observe((CALLS | WAITS)[knob], "--model=loop", family=family, requests=400, connections=8))
 
 
 @pytest.mark.parametrize("service_family, peer_family", [
@@ -126,9 +116,12 @@ def test_event_loop(knob, family, observe):
 @pytest.mark.parametrize("model", [*BLOCKING, *POOLS])
 def test_families(model, service_family, peer_family, observe):
     with Downstream(peer_family) as downstream:
-        doc, truth, load = observe(f"--cpu=500 --call={downstream.address},3,3000", *(BLOCKING | POOLS)[model],
-                                   family=service_family, connections=2)
-    (check_sums if model in POOLS else check_everything)(doc, truth, load)
+        doc, truth, load, cpu_s = observe(f"--cpu=500 --call={downstream.address},3,3000", *(BLOCKING | POOLS)[model],
+                                          family=service_family, connections=2)
+    if model in POOLS:
+        check_pool(doc, truth, load, cpu_s)
+    else:
+        check_everything(doc, truth, load)
 
 
 # The client's share: how it sends and reads.
@@ -152,31 +145,25 @@ CLIENTS = {
 ])
 def test_clients(model, client, observe):
     knobs, family, options = CLIENTS[client]
-    doc, truth, load = observe(knobs, *(BLOCKING | POOLS)[model], family=family, connections=2, **options)
-    check = check_sums if model in POOLS else check_everything
-    check(doc, truth, load, slow_reader=client.startswith("slow-reader"))
+    slow_reader = client.startswith("slow-reader")
+    doc, truth, load, cpu_s = observe(knobs, *(BLOCKING | POOLS)[model], family=family, connections=2, **options)
+    if model in POOLS:
+        check_pool(doc, truth, load, cpu_s, slow_reader)
+    else:
+        check_everything(doc, truth, load, slow_reader)
 
 
 @pytest.mark.parametrize("client", ["slow-sender", "slow-reader-unix", "think"])
 def test_slow_client_of_a_loop(client, observe):
     knobs, family, options = CLIENTS[client]
-    doc, truth, load = observe(knobs, "--model=loop", family=family, connections=4, **options)
-    per_request = service_of(doc)["per_request"]
-    check_losses(doc)
-    check_requests(doc, load["answered"])
-    check_operations(doc, truth)
-    check_cpu(doc, truth)
-    check_service_time(doc, truth)
-    check_closure(doc)
-    check_wait("overlapped", sum(per_request["wait_s"].values()) + per_request["overlapped_s"],
-               (truth["service_s"] - truth["cpu_s"]) / truth["requests"], per_request["run_queue_s"])
+    check_loop(*observe(knobs, "--model=loop", family=family, connections=4, **options))
 
 
 @pytest.mark.vm
 def test_what_comes_after_the_response_is_no_request(observe):
     """CPU and calls after the last byte (access logs, hooks) make the worker busy, not the request longer."""
-    doc, truth, load = observe("--cpu=1000 --call={db},1,2000 --after-cpu=3000 --after-calls=2", "--processes=2",
-                               connections=1, think=15000)
+    doc, truth, load, _ = observe("--cpu=1000 --call={db},1,2000 --after-cpu=3000 --after-calls=2", "--processes=2",
+                                  connections=1, think=15000)
     check_everything(doc, truth, load)
     peer = service_of(doc)["peers"][0]
     assert peer["operations_outside"] == 2 * load["answered"]
@@ -185,7 +172,7 @@ def test_what_comes_after_the_response_is_no_request(observe):
 def test_saturated_pool(observe):
     """More requests than pool threads: those that queue wait in the service's own memory, where nothing shows whose
     turn it is. The counts stay exact, and what cannot be attributed says so instead of going to the wrong request."""
-    doc, truth, load = observe("--cpu=500 --call={db},2,2000", *POOLS["loop+pool"], connections=12, requests=400)
+    doc, truth, load, _ = observe("--cpu=500 --call={db},2,2000", *POOLS["loop+pool"], connections=12, requests=400)
     check_losses(doc)
     check_requests(doc, load["answered"])
     check_service_time(doc, truth)
