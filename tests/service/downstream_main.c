@@ -24,11 +24,14 @@ int main(int argc, char **argv)
 		struct net_address address;
 		char name[NET_NAME_SIZE];
 
+		fds[i] = -1;
 		r = net_parse(argv[i + 1], &address);
 		if (!r)
-			r = fds[i] = net_listen(&address, SOCK_NONBLOCK);
-		if (r >= 0)
+			r = net_listen(&address, SOCK_NONBLOCK);
+		if (r >= 0) {
+			fds[i] = r;
 			r = net_name(fds[i], name);
+		}
 		if (r < 0) {
 			(void)fprintf(stderr, "downstream: %s: %s\n", argv[i + 1], strerror(-r));
 			return EXIT_FAILURE;

@@ -73,7 +73,7 @@ void net_closep(int *fd)
 	*fd = -1;
 }
 
-static int take(int *fd)
+int net_take(int *fd)
 {
 	int value = *fd;
 
@@ -99,7 +99,7 @@ int net_listen(const struct net_address *address, int flags)
 	if (bind(fd, (const struct sockaddr *)&address->sa, address->len) < 0 ||
 	    listen(fd, 4096) < 0)
 		return -errno;
-	return take(&fd);
+	return net_take(&fd);
 }
 
 int net_connect(const struct net_address *address, int flags)
@@ -115,7 +115,7 @@ int net_connect(const struct net_address *address, int flags)
 	if (connect(fd, (const struct sockaddr *)&address->sa, address->len) < 0 &&
 	    errno != EINPROGRESS)
 		return -errno;
-	return take(&fd);
+	return net_take(&fd);
 }
 
 int net_name(int fd, char ret_name[static NET_NAME_SIZE])

@@ -37,6 +37,8 @@ int net_send(int fd, const void *data, size_t len);
  * or -errno. */
 long net_recv(int fd, void *data, size_t size, bool by_poll);
 
+/* For locals that own a socket: closing it with the block, or giving it away. */
 void net_closep(int *fd);
+int net_take(int *fd);
 
 #endif

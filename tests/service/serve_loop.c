@@ -450,12 +450,32 @@ static void fire_timers(struct loop *loop)
 	timer_arm(loop);
 }
 
-static void handle(struct loop *loop, const struct watch *w)
+static void handle_client(struct loop *loop, struct conn *conn)
+{
+	if (conn->reads_stopped) {
+		truth_resume(&conn->request);
+		conn_write(loop, conn);
+	} else {
+		conn_read(loop, conn);
+	}
+}
+
+static void handle_peer(struct loop *loop, struct conn *conn, unsigned int peer)
 {
 	int r;
 
-	if (w->conn && w->conn->dead)
-		return;
+	truth_resume(&conn->request);
+	r = call_continue(loop, conn, peer);
+	if (r < 0)
+		conn_end(loop, conn);
+	else if (r)
+		conn_advance(loop, conn);
+	else
+		truth_pause(&conn->request);
+}
+
+static void handle(struct loop *loop, const struct watch *w)
+{
 	switch (w->kind) {
 	case WATCH_LISTEN:
 		accept_all(loop);
@@ -467,22 +487,12 @@ static void handle(struct loop *loop, const struct watch *w)
 		respond_done(loop);
 		break;
 	case WATCH_CLIENT:
-		if (w->conn->reads_stopped) {
-			truth_resume(&w->conn->request);
-			conn_write(loop, w->conn);
-		} else {
-			conn_read(loop, w->conn);
-		}
+		if (!w->conn->dead)
+			handle_client(loop, w->conn);
 		break;
 	case WATCH_PEER:
-		truth_resume(&w->conn->request);
-		r = call_continue(loop, w->conn, w->peer);
-		if (r < 0)
-			conn_end(loop, w->conn);
-		else if (r)
-			conn_advance(loop, w->conn);
-		else
-			truth_pause(&w->conn->request);
+		if (!w->conn->dead)
+			handle_peer(loop, w->conn, w->peer);
 		break;
 	}
 }

@@ -206,24 +206,28 @@ static struct span span(const char *text, struct argp_state *state)
 	return s;
 }
 
+/* Cuts off what follows the last comma. Returns it, or an empty text. */
+static const char *cut(char *text)
+{
+	char *comma = strrchr(text, ',');
+
+	if (!comma)
+		return "";
+	*comma = '\0';
+	return comma + 1;
+}
+
 static void add_call(struct work *work, char *text, struct argp_state *state)
 {
-	char *delay = strrchr(text, ',');
 	struct work_peer *peer = &work->peers[work->n_peers];
-	char *calls;
 
-	if (work->n_peers == TRUTH_PEERS)
+	if (work->n_peers == TRUTH_PEERS) {
 		argp_error(state, "more than %d downstreams", TRUTH_PEERS);
-	if (!delay)
-		argp_error(state, "not ADDRESS,N,US: %s", text);
-	*delay = '\0';
-	calls = strrchr(text, ',');
-	if (!calls)
-		argp_error(state, "not ADDRESS,N,US: %s", text);
-	*calls = '\0';
+		return;
+	}
+	peer->delay = span(cut(text), state);
+	peer->calls = count(cut(text), state);
 	peer->name = text;
-	peer->calls = count(calls + 1, state);
-	peer->delay = span(delay + 1, state);
 	if (net_parse(text, &peer->address) < 0)
 		argp_error(state, "not an address: %s", text);
 	work->n_peers++;

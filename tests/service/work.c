@@ -73,14 +73,14 @@ static int open_direct(const struct work *work, off_t *ret_size)
 	__attribute__((cleanup(net_closep))) int fd = -1;
 	struct statfs fs;
 	struct stat st;
-	int taken;
+	int r;
 
 	fd = open(work->disk_file, O_RDONLY | O_DIRECT | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0) {
-		taken = -errno;
+		r = -errno;
 		(void)fprintf(stderr, "service: %s cannot be opened with O_DIRECT: %s\n",
-			      work->disk_file, strerror(-taken));
-		return taken;
+			      work->disk_file, strerror(-r));
+		return r;
 	}
 	if (fs.f_type == TMPFS_MAGIC || (size_t)st.st_size < work->disk_bytes ||
 	    work->disk_bytes % DISK_ALIGN) {
@@ -90,9 +90,7 @@ static int open_direct(const struct work *work, off_t *ret_size)
 		return -EINVAL;
 	}
 	*ret_size = st.st_size;
-	taken = fd;
-	fd = -1;
-	return taken;
+	return net_take(&fd);
 }
 
 int work_prepare(struct work *work)
