@@ -267,9 +267,10 @@ static __always_inline int message(struct sock *sk, struct conn *c, struct threa
 		break;
 	}
 	t->full = false;
-	if (t->adopted && t->open)
+	/* A goroutine may go on, and answer, on another thread. */
+	if (t->open && (t->adopted || t->green))
 		thread_share(t);
-	else if (!t->request && thread_is_pooled(t))
+	else if (!t->open && (thread_is_pooled(t) || (t->loop && t->cost.operations)))
 		thread_share_unnamed(t);
 	return 0;
 }

@@ -46,6 +46,7 @@ static __always_inline void serving_begins(u32 service)
 static __always_inline void request_open(struct conn *c, struct thread *t, u32 tid, u64 now)
 {
 	struct iop_totals *totals = totals_of(t->service);
+	struct share share = {};
 
 	if (t->request && t->open && !t->adopted)
 		t->interleaved = t->request;
@@ -69,6 +70,8 @@ static __always_inline void request_open(struct conn *c, struct thread *t, u32 t
 	c->opener = tid;
 	c->loop = t->loop;
 	c->state = CONN_OPEN;
+	if (t->green) /* whose goroutines go on on other threads */
+		share_begin(c->id, c->service, &share);
 	if (totals)
 		__sync_fetch_and_add(t->loop ? &totals->opened_by_loop : &totals->opened_by_worker,
 				     1);

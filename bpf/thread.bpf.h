@@ -125,6 +125,14 @@ static __always_inline void thread_share_unnamed(struct thread *t)
 		cost_move(cost, &t->cost);
 }
 
+/* Makes a request's share, with what is given: from then on it can be marked as answered. */
+static __always_inline void share_begin(u64 request, u32 service, struct share *share)
+{
+	if (bpf_map_update_elem(&shares, &request, share, BPF_ANY))
+		count_loss(IOP_LOSS_SHARES);
+	service_shares(service);
+}
+
 /* Puts what a thread has spent on its request where the thread that answers it will find it. */
 static __always_inline void thread_share(struct thread *t)
 {
@@ -139,17 +147,13 @@ static __always_inline void thread_share(struct thread *t)
 	known = bpf_map_lookup_elem(&shares, &t->request);
 	if (known && known->answered) {
 		thread_share_unnamed(t);
-		return;
-	}
-	if (known) {
+	} else if (known) {
 		cost_move(&known->cost, &t->cost);
-		return;
+	} else {
+		share.cost = t->cost;
+		cost_clear(&t->cost);
+		share_begin(t->request, t->service, &share);
 	}
-	share.cost = t->cost;
-	cost_clear(&t->cost);
-	if (bpf_map_update_elem(&shares, &t->request, &share, BPF_ANY))
-		count_loss(IOP_LOSS_SHARES);
-	service_shares(t->service);
 }
 
 /* One of a pool: it has been handed requests and never reads any itself. */
@@ -163,6 +167,8 @@ static __always_inline void thread_release(struct thread *t)
 {
 	if (t->request && t->open)
 		thread_share(t);
+	else if (!t->request && t->loop && t->cost.operations)
+		thread_share_unnamed(t);
 	else
 		cost_clear(&t->cost);
 	t->request = 0;
