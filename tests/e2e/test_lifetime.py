@@ -84,6 +84,7 @@ def test_descriptors_and_sockets_are_reused(model, family):
                     family=family) as service, \
             ioprof_run.start(service.pid) as prof:
         load = service.load(requests=3000, connections=4, close=True)
+        assert load["failed"] == 0
         truth = service.truth(3000)
         doc = prof.stop()
     found = service_of(doc)

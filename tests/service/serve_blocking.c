@@ -48,6 +48,7 @@ void serve_connection(struct worker *worker, const struct serve_opts *opts, int 
 {
 	const struct work *work = worker->work;
 	bool open = true;
+	int r;
 
 	while (open) {
 		struct http_message message = {0};
@@ -56,8 +57,13 @@ void serve_connection(struct worker *worker, const struct serve_opts *opts, int 
 		if (read_request(work, fd, &message, &request) <= 0)
 			break;
 		open = !work->close && !message.close;
-		if (work_run(worker, &request) < 0 || work_respond(worker, fd, !open, &request) < 0)
+		r = work_run(worker, &request);
+		if (r < 0) {
+			(void)fprintf(stderr, "service: a request failed: %s\n", strerror(-r));
 			break;
+		}
+		if (work_respond(worker, fd, !open, &request) < 0)
+			break; /* the client has gone */
 		truth_end(work->truth, worker->slot, &request);
 		if (!open)
 			net_closep(&fd);
