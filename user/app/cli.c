@@ -61,7 +61,7 @@ struct getopt_options {
 
 static void getopt_options_add(struct getopt_options *options, const struct argp_option *from)
 {
-	for (; from->name || from->doc; from++) {
+	for (; from && (from->name || from->doc); from++) {
 		if (!from->name || options->n_words == OPTIONS_MAX)
 			continue;
 		options->words[options->n_words++] = (struct option){

@@ -41,11 +41,8 @@ static void print_check(void *ctx, bool ok, bool needed, const char *what, const
 
 int doctor_run(int argc, char **argv)
 {
-	static const struct argp_option options[] = {{0}};
-	static const struct argp argp = {.options = options,
-					 .parser = parse_option,
-					 .args_doc = "ioprof doctor",
-					 .doc = doc};
+	static const struct argp argp = {
+		.parser = parse_option, .args_doc = "ioprof doctor", .doc = doc};
 	int status;
 
 	switch (cli_parse("ioprof doctor", &argp, argc, argv, NULL)) {
