@@ -12,6 +12,7 @@
 
 #define EAGAIN 11
 #define MSG_PEEK 2
+#define SOCK_NOSPACE (1 << 2)
 
 static __always_inline void peer_count(const struct conn *c, u64 wait_ns)
 {
@@ -76,7 +77,7 @@ static __always_inline void operation_counts(struct conn *c, struct thread *t, u
 {
 	u64 io_ns;
 
-	c->counted = (t->request && t->open) || t->loop || (!t->request && thread_is_pooled(t));
+	c->counted = t->open || t->loop || thread_is_pooled(t);
 	if (t->loop) {
 		io_ns = (c->arrival > c->start ? c->arrival : now) - c->start;
 		t->cost.io_ns += io_ns;
@@ -157,16 +158,13 @@ static __always_inline void server_receive(struct conn *c, struct thread *t, u32
  * response? */
 static __always_inline void server_send_claims(struct conn *c, struct thread *t)
 {
-	if (t->request && t->request != c->id) {
-		if (t->open) {
-			thread_share(t);
-			t->loop |= !t->adopted && t->interleaved == c->id;
-		}
-		/* Else: what came after the last response was for this one. */
-	}
+	/* What came after the last response was for this one; what is another open request's stays
+	 * its own. */
+	if (t->request && t->request != c->id && t->open)
+		thread_share(t);
 	if (!t->pending)
 		return;
-	if (t->pending & PENDING_SOCKET || t->full || c->state == CONN_RESPONDED)
+	if (t->pending & PENDING_SOCKET || t->full)
 		wait_was_client(t);
 	else if (t->loop)
 		thread_take_pending(t);
@@ -198,10 +196,10 @@ static __always_inline void server_send(struct conn *c, struct thread *t, u32 ti
 	}
 	if (c->state == CONN_OPEN)
 		loop_answered(t, c->id);
-	server_send_claims(c, t);
-	/* It answers what it had left for another request in between: an event loop. */
-	if (t->interleaved == c->id && !t->adopted)
+	/* It goes on with what it read and had left for another request: an event loop. */
+	if (c->opener == tid && t->request && t->request != c->id && !t->adopted)
 		t->loop = true;
+	server_send_claims(c, t);
 	if (t->loop && !loop_before)
 		c->loop = true;
 	totals = totals_of(t->service);
@@ -216,6 +214,17 @@ static __always_inline void server_send(struct conn *c, struct thread *t, u32 ti
 		t->adopted = false;
 	}
 	t->open = false;
+}
+
+/* A send that took only part of what it was given has left this mark. */
+static __always_inline bool sock_is_full(struct sock *sk)
+{
+	struct socket *socket = SOCK_READ(sk, sk_socket);
+
+	if (!socket ||
+	    SOCK_READ(sk, __sk_common.skc_family) == AF_UNIX) /* which leaves it for ever */
+		return false;
+	return BPF_CORE_READ(socket, flags) & SOCK_NOSPACE;
 }
 
 /* One message that a thread of the service received (ret bytes, or -errno) or sent. sk may be an
@@ -266,7 +275,7 @@ static __always_inline int message(struct sock *sk, struct conn *c, struct threa
 			thread_charge_pending(t);
 		break;
 	}
-	t->full = false;
+	t->full = sending && c->role == ROLE_SERVER && sock_is_full(sk);
 	/* A goroutine may go on, and answer, on another thread. */
 	if (t->open && (t->adopted || t->green))
 		thread_share(t);

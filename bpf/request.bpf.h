@@ -48,8 +48,6 @@ static __always_inline void request_open(struct conn *c, struct thread *t, u32 t
 	struct iop_totals *totals = totals_of(t->service);
 	struct share share = {};
 
-	if (t->request && t->open && !t->adopted)
-		t->interleaved = t->request;
 	thread_release(t);
 	t->pending_ns = 0;
 	t->pending = 0;

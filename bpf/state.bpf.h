@@ -62,17 +62,18 @@ struct resumed {
 };
 
 struct thread {
-	u64 since;	 /* start of the current run_state, or of the CPU slice not yet charged */
-	u64 woken;	 /* when it was first made runnable; 0: still blocked */
-	u64 futex;	 /* address it waits on */
-	u64 deadline;	 /* when its poll would time out; 0: never */
-	u64 request;	 /* what it works for; 0: nothing known */
-	u64 handoff;	 /* the request whose thread woke it */
-	u64 interleaved; /* open when this thread read another: if it answers it too, it is an event
-			    loop */
-	u64 pending_ns;	 /* waits whose purpose the next event will show */
+	u64 since;	/* start of the current run_state, or of the CPU slice not yet charged */
+	u64 woken;	/* when it was first made runnable; 0: still blocked */
+	u64 futex;	/* address it waits on */
+	u64 deadline;	/* when its poll would time out; 0: never */
+	u64 request;	/* what it works for; 0: nothing known */
+	u64 handoff;	/* the request whose thread woke it */
+	u64 pending_ns; /* waits whose purpose the next event will show */
 	u64 observed_since;
-	u64 cpu_base; /* the scheduler's account when it was first seen */
+	u64 slice_start, slice_exec; /* when it was switched in, and the scheduler's account then */
+	u64 slice_runnable;	     /* how long it was runnable before */
+	u64 slice_request;	     /* what it worked for then */
+	u64 cpu_base;		     /* the scheduler's account when it was first seen */
 	u64 cpu_ns, idle_ns, requests;
 	struct cost cost; /* since the last event, or held aside since the last send */
 	u32 service;

@@ -165,6 +165,7 @@ struct sock {
 
 struct socket {
 	short type;
+	unsigned long flags;
 	struct file *file;
 	struct sock *sk;
 };
