@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Question: how many operations per second can a peer do, of which we see only our own?
+ *
+ * Method: with k servers of S seconds each, an operation that finds n - 1 others there takes
+ * R(n) = S max(1, n / k) on average (exact for exponential service, in order). Operations are put
+ * together by n; for every k the best S follows by weighted least squares; the k with the least
+ * error is taken. That is done only where the data can tell:
+ *
+ *	flat	R never 1.3 times its least: below the knee. No limit seen.
+ *	knee	a flat stretch and a rise of 1.3. Flat means that n grew by 1.25 or more while R
+ *		stayed within 1.1 of its least, or that n = 1 was seen: past the knee R grows with
+ *n. else	all samples are past the knee. When n / R(n), the throughput, stays within 5 %, the
+ *		peer is saturated and that is its capacity.
+ *
+ * Why not fit always: a client that is always past the knee sees R grow in proportion, which fits
+ * any k (research: k = 26, S = 19 ms for a true 8 and 6 ms).
+ *
+ * Assumptions: operations alike; other clients of the peer are not seen. Cost: operations, and
+ * highest n squared.
+ */
+#include "advise/peer_fit.h"
+
+#include <errno.h>
+#include <math.h>
+
+#include "base/cleanup.h"
+
+#define NS_PER_S 1e9
+#define LEAST_IN_BIN 30	 /* operations, for a mean to be believed */
+#define LEAST_IN_ALL 100 /* operations */
+#define FLAT 1.1
+#define RISE 1.3
+#define FLAT_STRETCH 1.25
+#define STEADY 0.05
+#define HIGHEST_N 4096 /* more in flight than this is not looked at by number */
+
+struct bin {
+	double n, count, mean_s;
+};
+
+/* The bins that can be believed, by rising n. */
+struct curve {
+	struct bin *bins;
+	size_t n_bins;
+	double least_s, most_s;
+};
+
+static size_t keep_full_bins(struct bin *bins)
+{
+	size_t n = 0;
+
+	for (size_t i = 1; i <= HIGHEST_N; i++) {
+		if (bins[i].count < LEAST_IN_BIN)
+			continue;
+		bins[n++] = (struct bin){(double)i, bins[i].count, bins[i].mean_s / bins[i].count};
+	}
+	return n;
+}
+
+static void collect(const struct evidence_sample *e, uint32_t peer, struct curve *curve,
+		    struct peer_fit *fit)
+{
+	double count = 0, sum_s = 0;
+
+	for (size_t i = 0; i < e->n_operations; i++) {
+		const struct operation_sample *o = &e->operations[i];
+		double s = (double)o->latency_ns / NS_PER_S;
+
+		if (o->peer != peer)
+			continue;
+		count++;
+		sum_s += s;
+		if (o->in_flight == 0 || o->in_flight > HIGHEST_N)
+			continue;
+		curve->bins[o->in_flight].count++;
+		curve->bins[o->in_flight].mean_s += s;
+	}
+	fit->mean_latency_s = count > 0 ? sum_s / count : NAN;
+	curve->n_bins = count >= LEAST_IN_ALL ? keep_full_bins(curve->bins) : 0;
+	curve->least_s = INFINITY;
+	for (size_t i = 0; i < curve->n_bins; i++) {
+		curve->least_s = fmin(curve->least_s, curve->bins[i].mean_s);
+		curve->most_s = fmax(curve->most_s, curve->bins[i].mean_s);
+	}
+}
+
+/* The highest rate seen, and where. */
+static void demonstrate(const struct curve *curve, struct peer_fit *fit)
+{
+	for (size_t i = 0; i < curve->n_bins; i++) {
+		const struct bin *b = &curve->bins[i];
+
+		fit->demonstrated_per_s = fmax(fit->demonstrated_per_s, b->n / b->mean_s);
+		fit->most_in_flight = (uint32_t)b->n;
+	}
+}
+
+static bool has_flat_stretch(const struct curve *curve)
+{
+	double first = curve->bins[0].n, last = 0;
+
+	for (size_t i = 0; i < curve->n_bins; i++) {
+		if (curve->bins[i].mean_s <= FLAT * curve->least_s)
+			last = curve->bins[i].n;
+	}
+	return curve->bins[0].mean_s <= FLAT * curve->least_s &&
+	       (first <= 1 || last / first >= FLAT_STRETCH);
+}
+
+/* Is the throughput the same whatever the number in flight? */
+static bool is_steady(const struct curve *curve, double *ret_per_s)
+{
+	double low = INFINITY, high = 0, count = 0, sum = 0;
+
+	for (size_t i = 0; i < curve->n_bins; i++) {
+		const struct bin *b = &curve->bins[i];
+
+		low = fmin(low, b->n / b->mean_s);
+		high = fmax(high, b->n / b->mean_s);
+		count += b->count;
+		sum += b->count * b->n / b->mean_s;
+	}
+	*ret_per_s = sum / count;
+	return high <= *ret_per_s * (1 + STEADY) && low >= *ret_per_s * (1 - STEADY);
+}
+
+/* The squared error with k servers and the S that suits them best. */
+static double squared_error(const struct curve *curve, double k, double *ret_service_s)
+{
+	double gr = 0, gg = 0, error = 0;
+
+	for (size_t i = 0; i < curve->n_bins; i++) {
+		const struct bin *b = &curve->bins[i];
+		double g = fmax(1, b->n / k);
+
+		gr += b->count * g * b->mean_s;
+		gg += b->count * g * g;
+	}
+	*ret_service_s = gr / gg;
+	for (size_t i = 0; i < curve->n_bins; i++) {
+		const struct bin *b = &curve->bins[i];
+		double off = b->mean_s - *ret_service_s * fmax(1, b->n / k);
+
+		error += b->count * off * off;
+	}
+	return error;
+}
+
+static void fit_knee(const struct curve *curve, struct peer_fit *fit)
+{
+	double least = INFINITY;
+
+	for (uint32_t k = 1; k <= fit->most_in_flight; k++) {
+		double service_s = 0, error = squared_error(curve, k, &service_s);
+
+		if (error >= least)
+			continue;
+		least = error;
+		fit->servers = k;
+		fit->service_s = service_s;
+	}
+	fit->kind = PEER_FIT_KNEE;
+	fit->capacity_per_s = fit->servers / fit->service_s;
+}
+
+static double weighted_mean(const struct curve *curve)
+{
+	double service_s = 0;
+
+	(void)squared_error(curve, INFINITY, &service_s);
+	return service_s;
+}
+
+static void classify(const struct curve *curve, struct peer_fit *fit)
+{
+	double steady_per_s = 0;
+
+	if (curve->n_bins == 0 || !(curve->least_s > 0))
+		return;
+	demonstrate(curve, fit);
+	fit->servers = fit->most_in_flight;
+	fit->service_s = curve->least_s;
+	if (curve->most_s < RISE * curve->least_s) {
+		fit->kind = PEER_FIT_FLAT;
+		fit->service_s = weighted_mean(curve);
+	} else if (has_flat_stretch(curve)) {
+		fit_knee(curve, fit);
+	} else if (is_steady(curve, &steady_per_s)) {
+		fit->kind = PEER_FIT_SATURATED;
+		fit->servers = 1;
+		fit->capacity_per_s = steady_per_s;
+	} else {
+		fit->kind = PEER_FIT_HIGH_ONLY;
+		fit->servers = 1;
+	}
+}
+
+int peer_fit(const struct evidence_sample *e, uint32_t peer, struct peer_fit *ret_fit)
+{
+	_cleanup_free_ struct bin *bins = calloc(HIGHEST_N + 1, sizeof(*bins));
+	struct curve curve = {.bins = bins};
+	struct peer_fit fit = {.service_s = NAN, .capacity_per_s = INFINITY};
+
+	if (!bins)
+		return -ENOMEM;
+	collect(e, peer, &curve, &fit);
+	classify(&curve, &fit);
+	*ret_fit = fit;
+	return 0;
+}
+
+double peer_fit_extrapolation(const struct peer_fit *fit, double per_s)
+{
+	if (isfinite(fit->capacity_per_s) || per_s <= fit->demonstrated_per_s)
+		return 1;
+	return fit->demonstrated_per_s > 0 ? per_s / fit->demonstrated_per_s : INFINITY;
+}
