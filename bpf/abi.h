@@ -141,8 +141,8 @@ struct iop_thread_record {
 	__u64 cpu_observed_ns; /* the same as seen by the probes */
 	__u64 requests;	       /* first read by this thread */
 	__u32 tid, tgid, parent_tgid, service;
-	__u32 loop;    /* 1: proven to be an event loop */
-	__u32 adopted; /* requests handed to it by another thread */
+	__u32 loop;   /* 1: proven to be an event loop */
+	__u32 pooled; /* 1: works on requests that others read, and reads none */
 	char comm[16];
 };
 

@@ -139,7 +139,7 @@ int report_threads(struct bpf_iter__task *ctx)
 	record.parent_tgid = BPF_CORE_READ(task, real_parent, tgid);
 	record.service = t->service;
 	record.loop = t->loop;
-	record.adopted = t->adopted_count;
+	record.pooled = thread_is_pooled(t);
 	bpf_probe_read_kernel(record.comm, sizeof(record.comm), task->comm);
 	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
 	return 0;

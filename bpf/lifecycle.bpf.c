@@ -6,7 +6,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#include "thread.bpf.h"
+#include "run.bpf.h"
 
 /* A child process belongs to its parent's service, and inherits nothing else. */
 static __always_inline void process_add(u32 tgid, u32 service, u32 green)

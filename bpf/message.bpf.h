@@ -9,6 +9,7 @@
 
 #include "connection.bpf.h"
 #include "request.bpf.h"
+#include "run.bpf.h"
 
 #define EAGAIN 11
 #define MSG_PEEK 2
@@ -199,6 +200,8 @@ static __always_inline void server_send(struct conn *c, struct thread *t, u32 ti
 	/* It goes on with what it read and had left for another request: an event loop. */
 	if (c->opener == tid && t->request && t->request != c->id && !t->adopted)
 		t->loop = true;
+	if (c->opener != tid)
+		t->pooled = true;
 	server_send_claims(c, t);
 	if (t->loop && !loop_before)
 		c->loop = true;

@@ -77,7 +77,6 @@ struct thread {
 	u64 cpu_ns, idle_ns, requests;
 	struct cost cost; /* since the last event, or held aside since the last send */
 	u32 service;
-	u32 adopted_count;
 	u32 pending;	  /* enum pending */
 	u32 wait_pending; /* the same of the current wait */
 	u8 run;		  /* enum run_state */
@@ -86,6 +85,7 @@ struct thread {
 	bool open;	  /* its request has not been answered yet by this thread */
 	bool adopted;	  /* its request was handed to it by the thread that read it */
 	bool handed;	  /* it handed its request to another thread */
+	bool pooled;	  /* it works on requests that others read */
 	bool loop;	  /* proven to be an event loop */
 	bool green;  /* proven to run a scheduler of its own (goroutines): its futex waits are idle
 		      */

@@ -105,6 +105,12 @@ static __always_inline u64 cost_worked_ns(const struct cost *cost)
 	return ns;
 }
 
+/* One of a pool: it works on requests that others read, and never reads any itself. */
+static __always_inline bool thread_is_pooled(const struct thread *t)
+{
+	return t->pooled && !t->requests;
+}
+
 /* From now on, those who answer requests of this service look for what other threads spent on them.
  */
 static __always_inline void service_shares(u32 service)
@@ -120,9 +126,13 @@ static __always_inline void thread_share_unnamed(struct thread *t)
 {
 	u32 service = t->service;
 	struct cost *cost = bpf_map_lookup_elem(&unnamed, &service);
+	struct iop_totals *totals = totals_of(service);
 
+	if (totals && thread_is_pooled(t) && !t->adopted)
+		__sync_fetch_and_add(&totals->pool_ns, cost_worked_ns(&t->cost));
 	if (cost)
 		cost_move(cost, &t->cost);
+	service_shares(service);
 }
 
 /* Makes a request's share, with what is given: from then on it can be marked as answered. */
@@ -156,18 +166,12 @@ static __always_inline void thread_share(struct thread *t)
 	}
 }
 
-/* One of a pool: it has been handed requests and never reads any itself. */
-static __always_inline bool thread_is_pooled(const struct thread *t)
-{
-	return t->adopted_count && !t->requests;
-}
-
 /* The thread no longer works for its request; what it spent after the response belongs to none. */
 static __always_inline void thread_release(struct thread *t)
 {
 	if (t->request && t->open)
 		thread_share(t);
-	else if (!t->request && t->loop && t->cost.operations)
+	else if (!t->request && (thread_is_pooled(t) || (t->loop && t->cost.operations)))
 		thread_share_unnamed(t);
 	else
 		cost_clear(&t->cost);
@@ -271,29 +275,10 @@ static __always_inline void thread_adopt(struct thread *t, u64 request)
 	cost_clear(&t->cost);
 	t->pending_ns = 0;
 	t->pending = 0;
-	t->adopted = true;
-	t->adopted_count++;
+	t->adopted = t->pooled = true;
 	if (totals)
 		__sync_fetch_and_add(&totals->handed_off, 1);
 	thread_share(t); /* there from the start, to be marked when the request is answered */
-}
-
-/* Charges the CPU time since the last charge. Only for a thread that is running. */
-static __always_inline void thread_charge(struct thread *t, u64 now)
-{
-	u64 ns;
-
-	if (t->run != RUN_ON_CPU) {
-		/* Seen at attach while it ran, or the attach iterator and the scheduler crossed: it
-		 * runs now. */
-		t->run = RUN_ON_CPU;
-		t->since = now;
-		return;
-	}
-	ns = now - t->since;
-	t->cpu_ns += ns;
-	t->cost.ns[IOP_CPU] += ns;
-	t->since = now;
 }
 
 /* Takes the waits whose purpose has now become known. */

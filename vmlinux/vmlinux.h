@@ -117,7 +117,8 @@ struct task_struct {
 	unsigned int __state;
 	void *stack;
 	unsigned int flags;
-	int on_cpu;
+	unsigned int on_cpu; /* unsigned, so that any width can be read into it */
+	int on_rq;
 	struct sched_entity se;
 	unsigned in_iowait : 1;
 	pid_t pid;

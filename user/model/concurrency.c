@@ -7,7 +7,7 @@
  * and answers that one later; it waits for a peer in epoll instead of on the peer's socket; it
  * leaves an operation that would have blocked for something else.
  *
- * With a pool behind it: most requests are handed to other threads, and these do a good part of the
+ * With a pool behind it: requests are handed to other threads, and these do a good part of the
  * work. A quarter is the line: loops that only resolve names or read files in their pool stay event
  * loops.
  *
@@ -23,8 +23,7 @@ static bool pooled(const struct service *service)
 	const struct evidence *e = &service->evidence;
 	double worked = (double)e->pool_ns + (double)e->own_ns;
 
-	return (double)e->handed_off > 0.5 * (double)service->requests.completed &&
-	       (double)e->pool_ns > POOL_SHARE * worked;
+	return (double)e->pool_ns > POOL_SHARE * worked;
 }
 
 /* One thread reads all of a process's requests and others answer them: a loop, though none of its

@@ -164,7 +164,7 @@ struct process {
 	const struct iop_thread_record *threads;
 	size_t n;
 	size_t serving; /* threads that have read a request */
-	size_t handed;	/* threads that were handed one */
+	size_t pooled;	/* threads that work on requests others read */
 };
 
 static struct process next_process(const struct threads *threads, size_t i)
@@ -173,18 +173,18 @@ static struct process next_process(const struct threads *threads, size_t i)
 
 	for (; i + p.n < threads->n && p.threads[p.n].tgid == p.threads[0].tgid; p.n++) {
 		p.serving += p.threads[p.n].requests > 0;
-		p.handed += p.threads[p.n].adopted > 0;
+		p.pooled += p.threads[p.n].pooled;
 	}
 	return p;
 }
 
-static bool named_like(const struct process *p, const struct iop_thread_record *thread, bool handed)
+static bool named_like(const struct process *p, const struct iop_thread_record *thread, bool pooled)
 {
 	const struct iop_thread_record *other;
 
 	for (size_t i = 0; i < p->n; i++) {
 		other = &p->threads[i];
-		if ((handed ? other->adopted : other->requests) &&
+		if ((pooled ? other->pooled : other->requests) &&
 		    !memcmp(other->comm, thread->comm, sizeof(thread->comm)))
 			return true;
 	}
@@ -197,8 +197,8 @@ static bool is_worker(const struct process *p, const struct iop_thread_record *t
 {
 	bool first = thread->tid == thread->tgid;
 
-	if (pooled && p->handed)
-		return thread->adopted ||
+	if (pooled && p->pooled)
+		return thread->pooled ||
 		       (!first && !thread->requests && named_like(p, thread, true));
 	if (thread->requests)
 		return true;

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A thread's way between running, runnable and blocked, and what each stretch was.
+ *
+ * Question: of the time a thread is not running, what is run queue, what is waiting for whom, what
+ * is idle? A wait is closed when its thread runs again and is cut in two at its wake-up: before, it
+ * waited; after, it was runnable.
+ *
+ * Futex waits are the hard ones. They are locks, or waiting for work. A thread with a request of
+ * its own open cannot wait for work, so its wait is a lock, and so is from then on every wait on
+ * that address (the interpreter's lock, a mutex). A thread that waits elsewhere without a request
+ * is idle; if a thread that has read a request wakes it, it has been handed that request and works
+ * for it until it waits for work again.
+ *
+ * Switches can be missing: the kernel skips a program that already runs on the same CPU, and some
+ * kernels switch without saying so. A thread that does what only a running thread does has been
+ * switched in since it was woken; one that is woken or switched in has been switched out before.
+ * The scheduler's own account says how much of the time in between it ran.
+ */
+#ifndef IOPROF_RUN_BPF_H
+#define IOPROF_RUN_BPF_H
+
+#include "wait.bpf.h"
+
+/*
+ * The scheduler's own account of the slice that ends: it also charges what it takes to leave the
+ * idle loop for the thread, which lies before the switch, and leaves out what the hypervisor took.
+ * What differs moves between CPU and run queue, as long as the request is the same and open.
+ */
+static __always_inline void correct_slice(struct thread *t, struct task_struct *task, u64 now)
+{
+	s64 shift;
+
+	if (!t->slice_start)
+		return;
+	shift = (s64)(task->se.sum_exec_runtime - t->slice_exec) - (s64)(now - t->slice_start);
+	if (shift > (s64)t->slice_runnable)
+		shift = (s64)t->slice_runnable;
+	t->slice_start = 0;
+	t->cpu_ns += shift;
+	if (!t->open || t->request != t->slice_request)
+		return;
+	t->cost.ns[IOP_CPU] += shift;
+	t->cost.ns[IOP_RUN_QUEUE] -= shift;
+}
+
+static __always_inline void close_futex_wait(struct thread *t, u64 ns)
+{
+	if (t->handoff) {
+		thread_adopt(t, t->handoff);
+	} else if (waits_for_work(t)) {
+		/* Held aside rather than dropped: a response that goes on shows it was a lock. */
+		if (t->request && !t->open && !t->adopted)
+			t->cost.ns[IOP_LOCK] += ns;
+		else
+			thread_release(t);
+	} else {
+		t->cost.ns[IOP_LOCK] += ns;
+		t->cost.waits++;
+	}
+}
+
+static __always_inline void close_wait(struct thread *t, u64 ns, u64 wake)
+{
+	u32 class = t->wait_class;
+
+	if (waits_for_work(t))
+		t->idle_ns += ns;
+	switch (t->wait) {
+	case WAIT_FUTEX:
+		close_futex_wait(t, ns);
+		return;
+	case WAIT_CLASS:
+		if (class < IOP_WAITS)
+			t->cost.ns[class] += ns;
+		t->cost.waits++;
+		return;
+	case WAIT_EVENT:
+		t->cost.ns[pending_class(t->wait_pending)] += ns;
+		t->cost.waits++;
+		return;
+	case WAIT_READY:
+		if (t->deadline && wake >= t->deadline)
+			t->wait_pending |= PENDING_TIMEOUT;
+		break;
+	default:
+		break;
+	}
+	/* An event loop's sleep is nobody's; the requests it serves meanwhile account for it as
+	 * overlapped. */
+	if (t->wait == WAIT_READY && t->loop)
+		return;
+	t->cost.waits++;
+	t->pending_ns += ns;
+	t->pending |= t->wait_pending;
+}
+
+/* It runs from `now` on, having been runnable since `wake`. exec: the scheduler's account then. */
+static __always_inline void slice_begin(struct thread *t, u64 wake, u64 now, u64 exec)
+{
+	t->cost.ns[IOP_RUN_QUEUE] += now - wake;
+	t->slice_start = now;
+	t->slice_exec = exec;
+	t->slice_runnable = now - wake;
+	t->slice_request = t->request;
+	t->run = RUN_ON_CPU;
+	t->since = now;
+}
+
+/* Since when it has been runnable, its wait closed. */
+static __always_inline u64 runnable_since(struct thread *t, u64 now)
+{
+	u64 wake = now;
+
+	if (t->run == RUN_BLOCKED) {
+		wake = t->woken ? t->woken : now;
+		close_wait(t, wake - t->since, wake);
+	} else if (t->run == RUN_RUNNABLE) {
+		wake = t->since;
+	}
+	return wake;
+}
+
+/* Charges the CPU time since the last charge. Only for a thread that is running. */
+static __always_inline void thread_charge(struct thread *t, u64 now)
+{
+	u64 ns;
+
+	if (t->run != RUN_ON_CPU) {
+		/* Its switch-in was not seen: it ran since its wake-up, but for what correct_slice
+		 * will take back. slice_exec still is what it was when it was switched out. */
+		ns = t->run == RUN_UNKNOWN ? now : runnable_since(t, now);
+		slice_begin(t, ns, ns, t->slice_exec);
+	}
+	ns = now - t->since;
+	t->cpu_ns += ns;
+	t->cost.ns[IOP_CPU] += ns;
+	t->since = now;
+}
+
+/* It went to sleep at `at`, in this state. */
+static __always_inline void block(struct thread *t, struct task_struct *task, u32 state, u64 at)
+{
+	t->run = RUN_BLOCKED;
+	t->since = at;
+	t->woken = 0;
+	t->handoff = 0;
+	wait_classify(t, task, state, at);
+	if (t->loop && t->wait == WAIT_READY)
+		t->resumed.n = 0;
+	if (!t->request || !t->open)
+		return;
+	/* It gave its request to another thread and waits for whatever comes: an event loop in
+	 * front of a pool. */
+	if (t->handed && t->wait_pending & PENDING_EPOLL && !t->adopted)
+		t->loop = true;
+	/* What is not this thread's alone must be where the thread that answers finds it, before
+	 * that one runs. */
+	if (t->adopted)
+		thread_share(t);
+	else if (t->loop && waits_for_work(t))
+		thread_release(t);
+}
+
+static __always_inline void switch_out(struct thread *t, struct task_struct *task, u32 state,
+				       u64 now)
+{
+	thread_charge(t, now);
+	correct_slice(t, task, now);
+	t->slice_exec = task->se.sum_exec_runtime;
+	if (state) {
+		block(t, task, state, now);
+		return;
+	}
+	t->run = RUN_RUNNABLE;
+	t->since = now;
+}
+
+/* Its switch-out was not seen. It ran as long as the scheduler says, and what is left it did not.
+ */
+static __always_inline u64 unseen_switch_out(struct thread *t, struct task_struct *task, u64 now)
+{
+	u64 end = t->slice_start + (task->se.sum_exec_runtime - t->slice_exec);
+
+	if (!t->slice_start || end > now)
+		end = now;
+	if (end < t->since)
+		end = t->since;
+	if (t->run == RUN_ON_CPU)
+		thread_charge(t, end);
+	t->slice_start = 0;
+	t->slice_exec = task->se.sum_exec_runtime;
+	return end;
+}
+
+static __always_inline void switch_in(struct thread *t, struct task_struct *task, u64 now)
+{
+	u64 wake;
+
+	if (t->run == RUN_ON_CPU) /* and was not woken: preempted */
+		wake = unseen_switch_out(t, task, now);
+	else
+		wake = runnable_since(t, now);
+	slice_begin(t, wake, now, task->se.sum_exec_runtime);
+}
+
+#endif
