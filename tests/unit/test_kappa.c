@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a change of stack costs: the table, the arithmetic, the intervals. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "advise/kappa.h"
+
+#define ASSERT_NEAR(a, b, relative) assert_true(fabs((a) / (b)-1) <= (relative))
+
+static struct kappa estimate(const struct stack_change *change)
+{
+	struct kappa k = {0};
+
+	assert_int_equal(kappa_estimate(change, 1, &k), 0);
+	ASSERT_NEAR(k.stack + k.loop, k.estimate, 1e-12);
+	assert_true(k.lo <= k.estimate && k.estimate <= k.hi);
+	return k;
+}
+
+/* Every row has a name, a source, and an interval around its estimate. */
+static void test_table(void **state)
+{
+	(void)state;
+	for (int i = 0; i < COST_COUNT; i++) {
+		struct prior p = cost_default((enum cost)i);
+
+		assert_true(p.lo <= p.estimate && p.estimate <= p.hi && p.lo < p.hi);
+		assert_true(strlen(cost_name((enum cost)i)) > 1);
+		assert_true(strlen(cost_source((enum cost)i)) > 1);
+	}
+	for (int i = 0; i < TARGET_COUNT; i++)
+		assert_true(strlen(target_name((enum target)i)) > 1);
+	assert_string_equal(cost_name(COST_COUNT), "?");
+	assert_string_equal(cost_source(COST_COUNT), "?");
+	assert_string_equal(target_name(TARGET_COUNT), "?");
+	assert_true(cost_default(COST_COUNT).estimate == 0);
+	/* Microseconds in the table are seconds outside, factors stay. */
+	ASSERT_NEAR(cost_default(COST_OP_ASYNCIO).estimate, 17e-6, 1e-12);
+	ASSERT_NEAR(cost_default(COST_FACTOR_UNKNOWN).hi, 1.45, 1e-12);
+}
+
+/* Nothing known: the prior itself. */
+static void test_prior(void **state)
+{
+	const struct stack_change c = {.cpu_s = .010, .framework = COST_COUNT};
+	struct kappa k = estimate(&c);
+
+	(void)state;
+	ASSERT_NEAR(k.estimate, 1.10, 1e-12);
+	ASSERT_NEAR(k.lo, .85, .02);
+	ASSERT_NEAR(k.hi, 1.45, .02);
+	assert_true(k.guessed);
+	assert_true(k.loop == 0);
+}
+
+/* A hundred thousand draws: the 5 % and 95 % quantiles are where the prior says. */
+static void test_draws(void **state)
+{
+	const struct prior lopsided = {10, 8, 20};
+	double below = 0, above = 0, left = 0;
+	struct prng prng;
+
+	(void)state;
+	prng_seed(&prng, 1);
+	for (int i = 0; i < 100000; i++) {
+		double x = prior_draw(&lopsided, &prng);
+
+		below += x < 8;
+		above += x > 20;
+		left += x < 10;
+	}
+	ASSERT_NEAR(below, 5000, .05);
+	ASSERT_NEAR(above, 5000, .05);
+	ASSERT_NEAR(left, 50000, .02);
+}
+
+/* Stack and loop by hand: gunicorn + flask to starlette, 5 calls of which 2 by requests. */
+static void test_parts(void **state)
+{
+	const struct stack_change c = {
+		.target = TARGET_UVLOOP,
+		.cpu_s = .004,
+		.operations = 5,
+		.tasks = 2,
+		.offloads = 1,
+		.http_calls = 2,
+		.clients_known = true,
+		.framework = COST_GUNICORN_FLASK_TO_STARLETTE,
+	};
+	struct kappa k = estimate(&c);
+	struct changed_cpu cpu;
+
+	(void)state;
+	ASSERT_NEAR(k.stack, (.004 - 344e-6 - 2 * 530e-6) / .004, 1e-9);
+	ASSERT_NEAR(k.loop, (5 * 5e-6 + 2 * 4.4e-6 + 48e-6) / .004, 1e-9);
+	assert_false(k.guessed);
+	assert_int_equal(kappa_cpu(&c, NULL, &cpu), 0);
+	ASSERT_NEAR(cpu.stack_s + cpu.loop_s, k.estimate * .004, 1e-9);
+}
+
+/* Duolingo's parameters in the research: 10 operations, 20 ms, 1.10 and asyncio. */
+static void test_given_factor(void **state)
+{
+	struct stack_change c = {.cpu_s = .020, .operations = 10, .cpu_factor = 1.10};
+	struct kappa k = estimate(&c);
+
+	(void)state;
+	ASSERT_NEAR(k.estimate, 1.10 + 10 * 17e-6 / .020, 1e-9);
+	assert_false(k.guessed);
+	/* Only the loop's cost is uncertain. */
+	assert_true(k.hi - k.lo < .005);
+	c.cpu_factor = .5;
+	ASSERT_NEAR(estimate(&c).stack, .5, 1e-12);
+}
+
+/* What is not recognised widens the interval, downwards, and never below what was measured. */
+static void test_unknown_clients(void **state)
+{
+	struct stack_change c = {
+		.cpu_s = .006, .operations = 4, .framework = COST_COUNT, .clients_known = true};
+	struct kappa known = estimate(&c), unknown;
+
+	(void)state;
+	c.clients_known = false;
+	unknown = estimate(&c);
+	ASSERT_NEAR(unknown.estimate, known.estimate, 1e-12);
+	assert_true(unknown.lo < known.lo - .1);
+	ASSERT_NEAR(unknown.hi, known.hi, .05);
+	c.cpu_s = .001;
+	c.operations = 20;
+	assert_true(estimate(&c).lo >= .13);
+	c.http_calls = 20;
+	assert_true(estimate(&c).stack >= .13);
+}
+
+static void test_calibrated(void **state)
+{
+	struct stack_change c = {.cpu_s = .001, .operations = 10, .cpu_factor = 1};
+	struct prior costs[COST_COUNT];
+
+	(void)state;
+	for (int i = 0; i < COST_COUNT; i++)
+		costs[i] = cost_default((enum cost)i);
+	costs[COST_OP_ASYNCIO] = (struct prior){30e-6, 29e-6, 31e-6};
+	c.calibrated = costs;
+	ASSERT_NEAR(estimate(&c).estimate, 1.3, 1e-9);
+}
+
+static void test_bad_input(void **state)
+{
+	struct stack_change c = {.cpu_s = 0};
+	struct kappa k = {.estimate = 42};
+
+	(void)state;
+	assert_int_equal(kappa_estimate(&c, 1, &k), -EDOM);
+	c.cpu_s = NAN;
+	assert_int_equal(kappa_estimate(&c, 1, &k), -EDOM);
+	c.cpu_s = INFINITY;
+	assert_int_equal(kappa_estimate(&c, 1, &k), -EDOM);
+	c = (struct stack_change){.cpu_s = 1, .operations = -1};
+	assert_int_equal(kappa_estimate(&c, 1, &k), -EINVAL);
+	c = (struct stack_change){.cpu_s = 1, .cpu_factor = NAN};
+	assert_int_equal(kappa_estimate(&c, 1, &k), -EINVAL);
+	c = (struct stack_change){.cpu_s = 1, .target = TARGET_COUNT};
+	assert_int_equal(kappa_estimate(&c, 1, &k), -EINVAL);
+	assert_true(k.estimate == 42);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_table),	     cmocka_unit_test(test_prior),
+		cmocka_unit_test(test_draws),	     cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_given_factor), cmocka_unit_test(test_unknown_clients),
+		cmocka_unit_test(test_calibrated),   cmocka_unit_test(test_bad_input),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

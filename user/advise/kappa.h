@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Kappa: the CPU a request takes after the change, divided by what it takes today. model.md 2.3.
+ * Apart from it stands overlap, what waiting less can give: that is the gain at kappa = 1. Kappa
+ * itself has two parts that must never be merged with overlap: the stack (another server, framework
+ * and client library, which could be had without going async) and the loop (what coroutines cost
+ * per operation, which could not).
+ */
+#ifndef IOPROF_ADVISE_KAPPA_H
+#define IOPROF_ADVISE_KAPPA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "advise/prng.h"
+
+/* clang-format off */
+enum cost {
+#define COST(id, name, estimate, low, high, source) id,
+#include "advise/kappa.def"
+#undef COST
+	COST_COUNT
+};
+/* clang-format on */
+
+enum target {
+	TARGET_ASYNCIO,
+	TARGET_UVLOOP,
+	TARGET_NODE,
+	TARGET_GO,
+	TARGET_SWOOLE,
+	TARGET_THREADS,
+	TARGET_COUNT
+};
+
+/* A best estimate and its 90 % interval. */
+struct prior {
+	double estimate, lo, hi;
+};
+
+/* The defaults: seconds, or a factor. Name and source are static; "?" and zeros out of range. */
+struct prior cost_default(enum cost cost);
+const char *cost_name(enum cost cost);
+const char *cost_source(enum cost cost);
+const char *target_name(enum target target);
+
+/* Between two draws of a prior: normal on either side of the estimate, 90 % within lo..hi. */
+double prior_draw(const struct prior *prior, struct prng *prng);
+
+/* What is known of the service and of the change. All counts per request. */
+struct stack_change {
+	enum target target;
+	double cpu_s; /* of a request today */
+	double operations, tasks, offloads;
+	double http_calls;   /* of the operations, those through a known blocking HTTP client */
+	bool clients_known;  /* all client libraries are; else they widen the interval */
+	enum cost framework; /* one of the framework swaps, or COST_COUNT: not recognised */
+	double cpu_factor;   /* > 0: given, so the stack as a whole costs this and is not guessed */
+	const struct prior *calibrated; /* COST_COUNT of them, or NULL: the defaults */
+};
+
+/* CPU of a request after the change. */
+struct changed_cpu {
+	double stack_s; /* application, server, framework, client libraries */
+	double loop_s;	/* coroutines */
+};
+
+/*
+ * The best estimate, or with a generator one draw from the priors. Returns 0, -EDOM without CPU
+ * time today, -EINVAL for counts that are negative or not finite.
+ */
+int kappa_cpu(const struct stack_change *change, struct prng *prng, struct changed_cpu *ret_cpu);
+
+struct kappa {
+	double estimate, lo, hi; /* T' / T; 90 % interval */
+	double stack, loop;	 /* the estimate's two parts; sum to it */
+	bool guessed;		 /* the stack was not recognised, nor a factor given */
+};
+
+/* Errors as of kappa_cpu(). */
+int kappa_estimate(const struct stack_change *change, uint64_t seed, struct kappa *ret_kappa);
+
+#endif
