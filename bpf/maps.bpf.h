@@ -144,6 +144,14 @@ MAP struct {
 	__type(value, struct iop_peer);
 } peers SEC(".maps");
 
+/* The longest wait of each peer, in even and odd epochs as in maxima. */
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1026); /* set by user space: rows of peers * 2 */
+	__type(key, u32);
+	__type(value, u64);
+} peer_maxima SEC(".maps");
+
 /* Whether any request of a service was ever worked on by more than one thread: spares the others
  * the look-up. */
 MAP struct {

@@ -15,6 +15,15 @@
 #define MSG_PEEK 2
 #define SOCK_NOSPACE (1 << 2)
 
+static __always_inline void peer_max(u32 row, u64 wait_ns)
+{
+	u32 key = row * 2 + (epoch & 1);
+	u64 *max = bpf_map_lookup_elem(&peer_maxima, &key);
+
+	if (max && wait_ns > *max)
+		*max = wait_ns;
+}
+
 static __always_inline void peer_count(const struct conn *c, u64 wait_ns)
 {
 	struct iop_peer *peer;
@@ -32,6 +41,7 @@ static __always_inline void peer_count(const struct conn *c, u64 wait_ns)
 	__sync_fetch_and_add(&peer->operations, 1);
 	__sync_fetch_and_add(&peer->wait_ns, wait_ns);
 	hist_count(&peer->hist, wait_ns, 1);
+	peer_max(row, wait_ns);
 }
 
 /* More waiting for an operation that has been counted: an answer that comes in pieces. */
@@ -46,6 +56,7 @@ static __always_inline void peer_correct(const struct conn *c, u64 before_ns, u6
 	__sync_fetch_and_add(&peer->wait_ns, after_ns - before_ns);
 	hist_count(&peer->hist, before_ns, -1);
 	hist_count(&peer->hist, after_ns, 1);
+	peer_max(row, after_ns);
 }
 
 /* The wait before this message was for this peer. */
@@ -130,6 +141,13 @@ static __always_inline void client_send(struct conn *c, struct thread *t, u64 no
 	c->arrival = 0;
 }
 
+/* A thread that goes on with a request it read, after another one in between, is an event loop. */
+static __always_inline void loop_proven(struct thread *t, const struct conn *c, u32 tid)
+{
+	if (c->opener == tid && t->request && t->request != c->id && !t->adopted)
+		t->loop = true;
+}
+
 static __always_inline void server_receive(struct conn *c, struct thread *t, u32 tid, u64 now)
 {
 	if (c->state == CONN_RESPONDED && c->timed && !c->arrival) {
@@ -148,8 +166,10 @@ static __always_inline void server_receive(struct conn *c, struct thread *t, u32
 		return;
 	}
 	/* More of the request. */
-	if (t->request != c->id)
+	if (t->request != c->id) {
+		loop_proven(t, c, tid);
 		thread_switch(t, c->id);
+	}
 	loop_take_up(t, c->id);
 	c->arrival = 0;
 	wait_was_client(t);
@@ -197,9 +217,7 @@ static __always_inline void server_send(struct conn *c, struct thread *t, u32 ti
 	}
 	if (c->state == CONN_OPEN)
 		loop_answered(t, c->id);
-	/* It goes on with what it read and had left for another request: an event loop. */
-	if (c->opener == tid && t->request && t->request != c->id && !t->adopted)
-		t->loop = true;
+	loop_proven(t, c, tid);
 	if (c->opener != tid)
 		t->pooled = true;
 	server_send_claims(c, t);

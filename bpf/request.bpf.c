@@ -21,30 +21,41 @@ __noinline int hist_count(struct iop_hist *hist, u64 ns, int n)
 	return 0;
 }
 
-/* Corrects one distribution from what was committed before to what is true now. Zeros (and less,
- * where an event loop's pieces went to another request) are not counted. */
+/* A part as the histogram shows it: no part of a request is longer than the request. On event loops
+ * it can seem so, when pieces went to another one; the sums keep what was measured. */
+static __always_inline u64 shown(u32 dist, u64 ns, u64 wall)
+{
+	return dist < IOP_PARTS && (s64)ns > (s64)wall ? wall : ns;
+}
+
+/* Corrects one distribution from what was committed before to what is true now. Zeros, and less,
+ * are not counted. */
 __noinline int dist_commit(struct conn *c, u32 dist, u64 ns)
 {
 	u32 service, key;
 	struct iop_totals *totals;
 	struct iop_hist *hist;
 	struct iop_max *max;
-	u64 done;
+	u64 done, was;
 
-	if (!c || dist >= IOP_DISTS || ns == c->done_ns[dist])
+	if (!c || dist >= IOP_DISTS)
 		return 0;
 	done = c->done_ns[dist];
+	was = shown(dist, done, c->done_ns[IOP_SERVICE_TIME]);
+	if (ns == done && ns == was)
+		return 0;
 	c->done_ns[dist] = ns;
 	service = c->service;
 	key = service * IOP_DISTS + dist;
 	hist = bpf_map_lookup_elem(&hists, &key);
-	if (hist && (s64)done > 0)
-		hist_count(hist, done, -1);
-	if (hist && (s64)ns > 0)
-		hist_count(hist, ns, 1);
+	if (hist && (s64)was > 0)
+		hist_count(hist, was, -1);
 	totals = totals_of(service);
 	if (totals)
 		__sync_fetch_and_add(&totals->sum_ns[dist], ns - done);
+	ns = shown(dist, ns, c->wall_ns);
+	if (hist && (s64)ns > 0)
+		hist_count(hist, ns, 1);
 	key = service * 2 + (epoch & 1);
 	max = bpf_map_lookup_elem(&maxima, &key);
 	if (max && (s64)ns > (s64)max->ns[dist])
@@ -119,6 +130,7 @@ __noinline int request_commit(struct conn *c, u64 now, bool loop)
 	if (!totals)
 		return 0;
 	wall = now - c->start;
+	c->wall_ns = wall;
 	request_remainder(c, wall, loop || c->loop, shared && *shared, &r);
 	if (c->state == CONN_OPEN) {
 		__sync_fetch_and_add(&totals->completed, 1);

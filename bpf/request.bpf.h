@@ -53,6 +53,8 @@ static __always_inline void request_open(struct conn *c, struct thread *t, u32 t
 	t->pending = 0;
 	t->request = request_number(now);
 	t->open = true;
+	t->slice_request = t->request;
+	t->slice_opened = true;
 	if (!t->requests++)
 		serving_begins(t->service);
 	__builtin_memset(&c->cost, 0, sizeof(c->cost));

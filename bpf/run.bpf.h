@@ -25,7 +25,7 @@
 /*
  * The scheduler's own account of the slice that ends: it also charges what it takes to leave the
  * idle loop for the thread, which lies before the switch, and leaves out what the hypervisor took.
- * What differs moves between CPU and run queue, as long as the request is the same and open.
+ * What differs moves between CPU and run queue, as long as the request is the same.
  */
 static __always_inline void correct_slice(struct thread *t, struct task_struct *task, u64 now)
 {
@@ -38,7 +38,8 @@ static __always_inline void correct_slice(struct thread *t, struct task_struct *
 		shift = (s64)t->slice_runnable;
 	t->slice_start = 0;
 	t->cpu_ns += shift;
-	if (!t->open || t->request != t->slice_request)
+	/* What lies before the switch is not a request's that was read after it. */
+	if (t->request != t->slice_request || (t->slice_opened && shift > 0))
 		return;
 	t->cost.ns[IOP_CPU] += shift;
 	t->cost.ns[IOP_RUN_QUEUE] -= shift;
@@ -103,6 +104,7 @@ static __always_inline void slice_begin(struct thread *t, u64 wake, u64 now, u64
 	t->slice_exec = exec;
 	t->slice_runnable = now - wake;
 	t->slice_request = t->request;
+	t->slice_opened = false;
 	t->run = RUN_ON_CPU;
 	t->since = now;
 }

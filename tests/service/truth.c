@@ -41,8 +41,8 @@ void truth_begin(struct truth *truth, struct truth_request *request)
 	*request = (struct truth_request){
 		.epoch = atomic_load(&truth->epoch),
 		.start_ns = clock_wall_ns(),
+		.number = atomic_fetch_add(&truth->started, 1) + 1,
 	};
-	atomic_fetch_add(&truth->started, 1);
 	truth_resume(request);
 }
 

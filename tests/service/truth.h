@@ -58,6 +58,7 @@ struct truth_request {
 	uint64_t epoch;
 	uint64_t start_ns;
 	uint64_t cpu_mark_ns;
+	unsigned int number; /* of all requests since the service started, from 1 */
 	struct truth_sums sums;
 };
 

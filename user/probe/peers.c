@@ -24,12 +24,13 @@ struct row {
 };
 
 struct peers {
-	int ids_fd, rows_fd;
+	int ids_fd, rows_fd, maxima_fd;
 	uint32_t n_services, n_rows;
 	struct row rows[];
 };
 
-struct peers *peers_new(int ids_fd, int rows_fd, uint32_t n_services, uint32_t n_rows)
+struct peers *peers_new(int ids_fd, int rows_fd, int maxima_fd, uint32_t n_services,
+			uint32_t n_rows)
 {
 	struct peers *peers;
 
@@ -38,6 +39,7 @@ struct peers *peers_new(int ids_fd, int rows_fd, uint32_t n_services, uint32_t n
 		return NULL;
 	peers->ids_fd = ids_fd;
 	peers->rows_fd = rows_fd;
+	peers->maxima_fd = maxima_fd;
 	peers->n_services = n_services;
 	peers->n_rows = n_rows;
 	for (uint32_t i = 0; i < n_services; i++) {
@@ -135,8 +137,6 @@ static void take_row(struct row *row, const struct iop_peer *now, struct peer *p
 			continue;
 		wait->buckets[b] += n;
 		wait->count += n;
-		/* The kernel keeps no maximum per peer: the end of the highest bucket bounds it. */
-		wait->max_ns = bucket_floor(b + 1) - 1;
 	}
 }
 
@@ -163,8 +163,22 @@ static struct peer *find_peer(struct service *service, const char *address)
 	return service_add_peer(service, address);
 }
 
-int peers_read(struct peers *peers, struct snapshot *s)
+/* The longest wait of a row in the epoch that has ended, which is cleared for the one after next.
+ */
+static uint64_t take_max(const struct peers *peers, uint32_t row, uint32_t epoch)
 {
+	uint32_t key = row * 2 + (epoch & 1);
+	uint64_t max = 0, none = 0;
+
+	if (bpf_map_lookup_elem(peers->maxima_fd, &key, &max))
+		return 0;
+	(void)bpf_map_update_elem(peers->maxima_fd, &key, &none, BPF_ANY);
+	return max;
+}
+
+int peers_read(struct peers *peers, uint32_t epoch, struct snapshot *s)
+{
+	uint64_t max;
 	struct iop_peer now;
 	struct peer *peer;
 	struct row *row;
@@ -182,6 +196,9 @@ int peers_read(struct peers *peers, struct snapshot *s)
 		if (!peer)
 			return -ENOMEM;
 		take_row(row, &now, peer);
+		max = take_max(peers, i, epoch);
+		if (max > peer->wait.max_ns)
+			peer->wait.max_ns = max;
 	}
 	for (size_t i = 0; i < s->n_services; i++)
 		if (s->services[i].n_peers)

@@ -12,11 +12,12 @@ struct peers;
 
 /* ids_fd: map peer_ids; rows_fd: map peers, whose first n_services rows take what does not fit.
  * NULL: out of memory. */
-struct peers *peers_new(int ids_fd, int rows_fd, uint32_t n_services, uint32_t n_rows);
+struct peers *peers_new(int ids_fd, int rows_fd, int maxima_fd, uint32_t n_services,
+			uint32_t n_rows);
 void peers_free(struct peers *peers);
 
 /* Adds what each peer did since the last call to its service in s, longest wait first. 0 or -errno.
  */
-int peers_read(struct peers *peers, struct snapshot *s);
+int peers_read(struct peers *peers, uint32_t epoch, struct snapshot *s);
 
 #endif

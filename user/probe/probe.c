@@ -270,7 +270,8 @@ static int open_into(struct probe *probe, const struct probe_opts *opts, struct 
 		return r;
 	probe->threads = threads_new();
 	probe->peers = peers_new(bpf_map__fd(probe->skel->maps.peer_ids),
-				 bpf_map__fd(probe->skel->maps.peers), probe->n_services,
+				 bpf_map__fd(probe->skel->maps.peers),
+				 bpf_map__fd(probe->skel->maps.peer_maxima), probe->n_services,
 				 probe->n_services + programs.max_peers);
 	probe->skel->bss->observing = 1;
 	probe->interval_start_ns = clock_monotonic_ns();

@@ -84,6 +84,7 @@ static int set_sizes(struct ioprof_bpf *skel, const struct programs_opts *opts)
 		{skel->maps.hists, opts->n_services * IOP_DISTS},
 		{skel->maps.peer_ids, opts->max_peers},
 		{skel->maps.peers, opts->n_services + opts->max_peers},
+		{skel->maps.peer_maxima, 2 * (opts->n_services + opts->max_peers)},
 		{skel->maps.processes, opts->max_processes},
 	};
 	int r;

@@ -361,7 +361,7 @@ static int read_into(struct probe *probe, struct snapshot *s)
 	__atomic_store_n(&probe->skel->bss->epoch, epoch + 1, __ATOMIC_SEQ_CST);
 	r = read_services(probe, epoch, s);
 	if (!r)
-		r = peers_read(probe->peers, s);
+		r = peers_read(probe->peers, epoch, s);
 	if (!r)
 		r = find_listeners(probe, s);
 	if (!r)
