@@ -25,10 +25,12 @@
 /*
  * The scheduler's own account of the slice that ends: it also charges what it takes to leave the
  * idle loop for the thread, which lies before the switch, and leaves out what the hypervisor took.
- * What differs moves between CPU and run queue, as long as the request is the same.
+ * What differs moves between CPU and run queue, as long as the request is the same: of one that has
+ * been answered since, in the service's sums.
  */
 static __always_inline void correct_slice(struct thread *t, struct task_struct *task, u64 now)
 {
+	struct iop_totals *totals;
 	s64 shift;
 
 	if (!t->slice_start)
@@ -41,8 +43,16 @@ static __always_inline void correct_slice(struct thread *t, struct task_struct *
 	/* What lies before the switch is not a request's that was read after it. */
 	if (t->request != t->slice_request || (t->slice_opened && shift > 0))
 		return;
-	t->cost.ns[IOP_CPU] += shift;
-	t->cost.ns[IOP_RUN_QUEUE] -= shift;
+	if (!t->slice_answered) {
+		t->cost.ns[IOP_CPU] += shift;
+		t->cost.ns[IOP_RUN_QUEUE] -= shift;
+		return;
+	}
+	totals = totals_of(t->service);
+	if (totals) {
+		__sync_fetch_and_add(&totals->sum_ns[IOP_CPU], shift);
+		__sync_fetch_and_add(&totals->sum_ns[IOP_RUN_QUEUE], -shift);
+	}
 }
 
 static __always_inline void close_futex_wait(struct thread *t, u64 ns)
@@ -105,6 +115,7 @@ static __always_inline void slice_begin(struct thread *t, u64 wake, u64 now, u64
 	t->slice_runnable = now - wake;
 	t->slice_request = t->request;
 	t->slice_opened = false;
+	t->slice_answered = false;
 	t->run = RUN_ON_CPU;
 	t->since = now;
 }

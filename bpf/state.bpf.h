@@ -77,17 +77,18 @@ struct thread {
 	u64 cpu_ns, idle_ns, requests;
 	struct cost cost; /* since the last event, or held aside since the last send */
 	u32 service;
-	u32 pending;	   /* enum pending */
-	u32 wait_pending;  /* the same of the current wait */
-	u8 run;		   /* enum run_state */
-	u8 wait;	   /* enum wait_kind */
-	u8 wait_class;	   /* enum iop_part */
-	bool open;	   /* its request has not been answered yet by this thread */
-	bool adopted;	   /* its request was handed to it by the thread that read it */
-	bool handed;	   /* it handed its request to another thread */
-	bool slice_opened; /* it has read slice_request since it was switched in */
-	bool pooled;	   /* it works on requests that others read */
-	bool loop;	   /* proven to be an event loop */
+	u32 pending;	     /* enum pending */
+	u32 wait_pending;    /* the same of the current wait */
+	u8 run;		     /* enum run_state */
+	u8 wait;	     /* enum wait_kind */
+	u8 wait_class;	     /* enum iop_part */
+	bool open;	     /* its request has not been answered yet by this thread */
+	bool adopted;	     /* its request was handed to it by the thread that read it */
+	bool handed;	     /* it handed its request to another thread */
+	bool slice_opened;   /* it has read slice_request since it was switched in */
+	bool slice_answered; /* it has answered slice_request since it was switched in */
+	bool pooled;	     /* it works on requests that others read */
+	bool loop;	     /* proven to be an event loop */
 	bool green;  /* proven to run a scheduler of its own (goroutines): its futex waits are idle
 		      */
 	bool parked; /* its last message on a client-role socket would have blocked */

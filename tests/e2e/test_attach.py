@@ -65,7 +65,11 @@ def test_attach_and_detach_under_load(model, db):
             assert d["mean"] <= d["max"]
     # All requests are alike, so the means hold although not exactly the same requests were seen.
     per_request, n = found["per_request"], truth["requests"]
-    assert per_request["cpu_s"] == pytest.approx(truth["cpu_s"] / n, rel=2 * CPU_SHARE, abs=2 * CPU_S)
+    if model in ("prefork", "threads", "acceptor"):
+        assert per_request["cpu_s"] == pytest.approx(truth["cpu_s"] / n, rel=2 * CPU_SHARE, abs=2 * CPU_S)
+    else:  # a loop's own work is some request's too: see check_cpu_of_loop
+        assert per_request["cpu_s"] >= truth["cpu_s"] / n * (1 - 2 * CPU_SHARE)
+        assert per_request["cpu_s"] <= found["cpu_total_s"] / found["requests"]["completed"] * (1 + 2 * CPU_SHARE)
     assert per_request["operations"] == pytest.approx(3, abs=0.1)
     if model in ("prefork", "threads", "acceptor"):
         check_wait("network", per_request["wait_s"]["network"], truth["wait_s"]["network"] / n,
