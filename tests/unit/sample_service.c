@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sample_service.h"
+
+#include <stdlib.h>
+
+#include "advise/prng.h"
+
+#define OPERATIONS_PER_LEVEL 200
+
+static void *zeroed(size_t n, size_t size)
+{
+	void *memory = calloc(n, size);
+
+	if (!memory)
+		abort();
+	return memory;
+}
+
+static uint64_t nanoseconds(double s)
+{
+	return (uint64_t)(s * 1e9);
+}
+
+static void fill_trace(const struct sample_model *m, struct prng *prng, double pace,
+		       struct trace_segment *segments)
+{
+	for (uint32_t i = 0; i < 2 * m->operations + 1; i++) {
+		double s = i % 2 ? prng_lognormal(prng, m->wait_s, m->cv_wait) * pace
+				 : prng_lognormal(prng, m->cpu_s / (m->operations + 1), m->cv_cpu);
+
+		segments[i] = (struct trace_segment){
+			.ns = nanoseconds(s),
+			.part = i % 2 ? m->part : PART_CPU,
+			.peer = i % 2 && m->part == PART_NETWORK ? 0 : TRACE_NO_PEER,
+		};
+	}
+}
+
+static struct trace_sample *make_traces(const struct sample_model *m)
+{
+	struct trace_sample *traces = zeroed(m->requests + 1, sizeof(*traces));
+	size_t width = 2 * m->operations + 1, second = 0;
+	struct prng prng, pace_prng;
+	double pace = 1;
+
+	prng_seed(&prng, m->seed);
+	prng_seed(&pace_prng, ~m->seed);
+	for (size_t i = 0; i < m->requests; i++) {
+		struct trace_segment *segments = zeroed(width, sizeof(*segments));
+		double at_s = m->duration_s * (double)i / (double)m->requests;
+
+		if (i == 0 || (size_t)at_s != second)
+			pace = prng_lognormal(&pace_prng, 1, m->cv_second);
+		second = (size_t)at_s;
+		fill_trace(m, &prng, pace, segments);
+		traces[i] = (struct trace_sample){nanoseconds(at_s), segments, width, 0};
+	}
+	return traces;
+}
+
+static struct operation_sample *make_operations(const struct sample_model *m)
+{
+	size_t n = (size_t)m->workers * OPERATIONS_PER_LEVEL;
+	struct operation_sample *operations = zeroed(n, sizeof(*operations));
+
+	for (size_t i = 0; i < n; i++) {
+		operations[i].in_flight = 1 + (uint32_t)(i % m->workers);
+		operations[i].latency_ns = nanoseconds(m->wait_s);
+	}
+	return operations;
+}
+
+struct evidence_sample sample_service(const struct sample_model *m)
+{
+	return (struct evidence_sample){
+		.duration_ns = nanoseconds(m->duration_s),
+		.traces = make_traces(m),
+		.n_traces = m->requests,
+		.requests = m->requests,
+		.operations = make_operations(m),
+		.n_operations = (size_t)m->workers * OPERATIONS_PER_LEVEL,
+		.n_peers = 1,
+		.processes = m->workers,
+		.threads = 1,
+		.cpus = m->cpus,
+	};
+}
+
+void sample_free(struct evidence_sample *e)
+{
+	for (size_t i = 0; i < e->n_traces; i++)
+		free((void *)e->traces[i].segments);
+	free((void *)e->traces);
+	free((void *)e->operations);
+	*e = (struct evidence_sample){0};
+}

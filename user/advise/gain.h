@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a change gains, with intervals: sampling error, uncertain kappa, the model's own error, and
+ * peers that have never been seen at such a rate. model.md 2.1 and 2.2.
+ */
+#ifndef IOPROF_ADVISE_GAIN_H
+#define IOPROF_ADVISE_GAIN_H
+
+#include "advise/bootstrap.h"
+#include "advise/capacity.h"
+#include "advise/kappa.h"
+#include "advise/peer_fit.h"
+
+enum gain_figure {
+	GAIN_RATIO,	/* B, strict: peers, sleep, children over CPU */
+	GAIN_NOW_PER_S, /* capacities */
+	GAIN_TUNED_PER_S,
+	GAIN_ASYNC_PER_S,
+	GAIN_ASYNC_OVER_NOW,
+	GAIN_TUNED_OVER_NOW,
+	GAIN_ASYNC_OVER_TUNED,
+	GAIN_OVERLAP, /* async over now at kappa = 1: what waiting less gives */
+	GAIN_KAPPA,
+	GAIN_EXTRAPOLATION, /* the most a peer would be asked beyond what it was seen to do */
+	GAIN_FIGURE_COUNT
+};
+
+struct gain_opts {
+	uint64_t seed;
+	uint32_t replicates; /* 0: bootstrap's default */
+	struct tune_opts tune;
+	const struct peer_fit *fits; /* one per peer of the evidence */
+	const double *pools;	     /* connections per process to each, or NULL: no limit */
+	struct stack_change change;  /* cpu_s, operations, offloads come from the requests */
+	uint32_t loops;		     /* 0: one per processor */
+	uint32_t offload_threads;    /* per loop; 0: 32, asyncio's default at most */
+};
+
+struct gain {
+	struct interval figures[GAIN_FIGURE_COUNT];
+	struct tuned tuned;	     /* the best estimate's plan */
+	struct async_capacity async; /* and what limits async there */
+	double utilisation;	     /* u: of the processors, all workers busy as they are now */
+	double break_even;	     /* kappa* = 1 / u */
+};
+
+/*
+ * Returns 0; an error of bootstrap_run(); -EDOM when the requests took no CPU; other errors of the
+ * capacities, -ENOSPC when the limits of tuning leave no worker. No figure is infinite; a bound
+ * that cannot be had is NAN.
+ */
+int gain_estimate(const struct evidence_sample *e, const struct gain_opts *opts,
+		  struct gain *ret_gain);
+
+#endif
