@@ -33,15 +33,16 @@ struct demo {
 	struct serve_opts serve;
 };
 
-/* Forks a process of that name, which ends with this one. Returns its pid, 0 in the process itself,
- * or -errno. */
-static pid_t fork_named(const char *name)
+/* Forks a process of that name in that process group (0: one of its own), which ends with this one.
+ * Returns its pid, 0 in the process itself, or -errno. */
+static pid_t fork_named(const char *name, pid_t group)
 {
 	pid_t parent = getpid();
 	pid_t pid = fork();
 
 	if (pid < 0)
 		return -errno;
+	(void)setpgid(pid, group ? group : pid);
 	if (!pid) {
 		(void)prctl(PR_SET_NAME, name);
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -133,7 +134,7 @@ static int run_load(const struct demo *demo)
 static int run_service(const struct demo *demo)
 {
 	for (unsigned int i = 0; i < WORKERS; i++) {
-		pid_t pid = fork_named("demo-service");
+		pid_t pid = fork_named("demo-service", getpgrp());
 
 		if (!pid)
 			_exit(serve_blocking(&demo->serve) < 0);
@@ -168,7 +169,7 @@ static pid_t start(struct demo *demo)
 	};
 
 	for (enum part part = 0; part < N_PARTS; part++) {
-		pid_t pid = fork_named(names[part]);
+		pid_t pid = fork_named(names[part], demo->pids[0]);
 
 		if (pid < 0)
 			return pid;
@@ -179,12 +180,12 @@ static pid_t start(struct demo *demo)
 	return demo->pids[SERVICE];
 }
 
-/* The workers end with their master, and are then children of this process, the subreaper. */
+/* All at once, the service's workers included, so that none is left to complain of another's end.
+ * The workers are then children of this process, the subreaper. */
 static void end(const struct demo *demo)
 {
-	for (enum part part = 0; part < N_PARTS; part++)
-		if (demo->pids[part] > 0)
-			(void)kill(demo->pids[part], SIGKILL);
+	if (demo->pids[0] > 0)
+		(void)kill(-demo->pids[0], SIGKILL);
 	while (waitpid(-1, NULL, 0) > 0)
 		;
 }
