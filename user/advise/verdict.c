@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Question: what should be done, and would it stand up to a sceptic?
+ *
+ * Method: rules in order, the first that holds decides (model.md 2.6). Each rule that holds leaves
+ * the figures it used. What is below the error of the figures is no gain; what tuning gives as well
+ * is no reason to migrate; an interval counts by its worse end.
+ *
+ * Three things differ from model.md 2.6, for a reason each. The spread that asks for more data is
+ * that of the gain at kappa = 1: an unknown kappa alone makes the other one +-27 %, and watching
+ * longer would not help; that is borderline, with kappa named. And do-not-migrate does not hold
+ * where tuning gains: then there is something better to say. And workers that do not fit into
+ * memory are a reason only where async needs less of it: a few large processes that compute do not.
+ */
+#include "advise/verdict.h"
+
+#include <math.h>
+#include <stdio.h>
+
+struct reason_row {
+	const char *name;
+	double scale;
+	const char *sentence;
+};
+
+static const struct {
+	const char *name, *headline;
+} verdict_rows[VERDICT_COUNT] = {
+#define VERDICT(id, name, headline) [id] = {name, headline},
+#define REASON(id, name, scale, sentence)
+#include "advise/verdict.def"
+#undef VERDICT
+#undef REASON
+};
+
+static const struct reason_row reason_rows[REASON_COUNT] = {
+#define VERDICT(id, name, headline)
+#define REASON(id, name, scale, sentence) [id] = {name, scale, sentence},
+#include "advise/verdict.def"
+#undef VERDICT
+#undef REASON
+};
+
+const char *verdict_name(enum verdict_class verdict)
+{
+	return (unsigned int)verdict < VERDICT_COUNT ? verdict_rows[verdict].name : "?";
+}
+
+const char *verdict_headline(enum verdict_class verdict)
+{
+	return (unsigned int)verdict < VERDICT_COUNT ? verdict_rows[verdict].headline : "?";
+}
+
+const char *reason_name(enum reason reason)
+{
+	return (unsigned int)reason < REASON_COUNT ? reason_rows[reason].name : "?";
+}
+
+void verdict_sentence(const struct verdict_reason *reason, char *ret_sentence, size_t size)
+{
+	const struct reason_row *row;
+
+	if ((unsigned int)reason->reason >= REASON_COUNT) {
+		(void)snprintf(ret_sentence, size, "?");
+		return;
+	}
+	row = &reason_rows[reason->reason];
+	(void)snprintf(ret_sentence, size, row->sentence, reason->figure * row->scale,
+		       reason->threshold * row->scale);
+}
+
+struct verdict_thresholds verdict_defaults(void)
+{
+	return (struct verdict_thresholds){
+		.shared_threads = .05,
+		.requests = 500,
+		.closure_error = .05,
+		.losses = .005,
+		.least_busy = .1,
+		.spread = .25,
+		.estimators = .15,
+		.extrapolation = 2,
+		.in_flight = 1000,
+		.memory_saving = .3,
+		.noise = 1.15,
+		.worth = 1.3,
+		.tuned = 1.15,
+		.over_tuned = 1.25,
+		.p99_ratio = 1.2,
+		.lag_s = .050,
+		.lag_share = .1,
+		.no_need = .5,
+	};
+}
+
+void verdict_take_gain(struct verdict_facts *facts, const struct gain *gain)
+{
+	facts->async_over_now = gain->figures[GAIN_ASYNC_OVER_NOW];
+	facts->tuned_over_now = gain->figures[GAIN_TUNED_OVER_NOW];
+	facts->async_over_tuned = gain->figures[GAIN_ASYNC_OVER_TUNED];
+	facts->overlap = gain->figures[GAIN_OVERLAP];
+	facts->kappa = gain->figures[GAIN_KAPPA].estimate;
+	facts->extrapolation = gain->figures[GAIN_EXTRAPOLATION].estimate;
+	facts->break_even = gain->break_even;
+	facts->async = gain->async;
+	facts->wanted = gain->tuned.wanted;
+	facts->allowed = gain->tuned.limit == TUNE_UNLIMITED
+				 ? gain->tuned.wanted
+				 : gain->tuned.plan.processes * gain->tuned.plan.threads;
+}
+
+static void add(struct verdict *v, enum reason reason, double figure, double threshold)
+{
+	if (v->n_reasons < VERDICT_MOST_REASONS)
+		v->reasons[v->n_reasons++] = (struct verdict_reason){reason, figure, threshold};
+}
+
+/* Leaves the reason if it holds. */
+static bool because(struct verdict *v, bool holds, enum reason reason, double figure,
+		    double threshold)
+{
+	if (holds)
+		add(v, reason, figure, threshold);
+	return holds;
+}
+
+static bool known(const struct interval *i)
+{
+	return isfinite(i->estimate) && isfinite(i->lo) && isfinite(i->hi) && i->estimate > 0;
+}
+
+static bool all_known(const struct verdict_facts *f)
+{
+	return known(&f->async_over_now) && known(&f->tuned_over_now) &&
+	       known(&f->async_over_tuned) && known(&f->overlap) && isfinite(f->closure) &&
+	       isfinite(f->losses) && isfinite(f->busy) && isfinite(f->break_even) &&
+	       isfinite(f->kappa) && f->kappa > 0 && isfinite(f->p99_ratio) &&
+	       isfinite(f->lag_p99_s) && isfinite(f->p99_s);
+}
+
+/* ---- the rules: each says whether it holds, and leaves its reasons if so ---- */
+
+typedef bool rule(const struct verdict_facts *f, const struct verdict_thresholds *t,
+		  struct verdict *v);
+
+static bool already_async(const struct verdict_facts *f, const struct verdict_thresholds *t,
+			  struct verdict *v)
+{
+	if (!because(v, f->shared_threads >= t->shared_threads, REASON_SHARED_THREADS,
+		     f->shared_threads, t->shared_threads))
+		return false;
+	(void)because(v, f->blocking_calls > 0, REASON_BLOCKING_CALLS, f->blocking_calls, 0);
+	return true;
+}
+
+static double spread(const struct interval *i)
+{
+	return (i->hi - i->lo) / 2 / i->estimate;
+}
+
+/* By how much the gain by utilisation, 1 / (u kappa), differs from the gain by waits. */
+static double estimators_differ(const struct verdict_facts *f)
+{
+	double bound = capacity_gain_bound(f->utilisation, f->kappa);
+
+	return isnan(bound) ? 0 : fabs(log(bound / f->async_over_now.estimate));
+}
+
+/* What does not depend on any verdict. */
+static bool data_is_poor(const struct verdict_facts *f, const struct verdict_thresholds *t,
+			 struct verdict *v)
+{
+	bool poor = because(v, f->requests < t->requests, REASON_REQUESTS, (double)f->requests,
+			    (double)t->requests);
+
+	if (!all_known(f)) {
+		add(v, REASON_UNDEFINED, 0, 0);
+		return true;
+	}
+	poor |= because(v, fabs(f->closure - 1) > t->closure_error, REASON_CLOSURE, f->closure,
+			t->closure_error);
+	poor |= because(v, f->losses > t->losses, REASON_LOSSES, f->losses, t->losses);
+	poor |= because(v, f->busy < t->least_busy, REASON_IDLE, f->busy, t->least_busy);
+	poor |= because(v, spread(&f->overlap) > t->spread, REASON_SPREAD, spread(&f->overlap),
+			t->spread);
+	/* Only while a processor is the limit does the bound say what async would do. */
+	poor |= because(v, f->async.limit == ASYNC_CPU && estimators_differ(f) > t->estimators,
+			REASON_ESTIMATORS, estimators_differ(f), t->estimators);
+	return poor;
+}
+
+static bool long_wait(const struct verdict_facts *f, const struct verdict_thresholds *t,
+		      struct verdict *v)
+{
+	bool many = because(v, f->in_flight > t->in_flight, REASON_LONG_WAIT, f->in_flight,
+			    t->in_flight);
+	bool tight = f->needed_bytes > f->free_bytes && f->memory_saving >= t->memory_saving;
+
+	return because(v, tight, REASON_MEMORY, f->needed_bytes, f->free_bytes) || many;
+}
+
+static void why_not(const struct verdict_facts *f, const struct verdict_thresholds *t,
+		    struct verdict *v)
+{
+	switch (f->async.limit) {
+	case ASYNC_PEER:
+	case ASYNC_POOL:
+		add(v, REASON_DOWNSTREAM_BOUND, f->async.per_s, 0);
+		return;
+	case ASYNC_OFFLOAD:
+	case ASYNC_SERIAL:
+		add(v, REASON_SERIAL, f->async.per_s, 0);
+		return;
+	default:
+		break;
+	}
+	if (f->overlap.estimate < t->noise)
+		add(v, REASON_CPU_BOUND, f->overlap.estimate, t->noise);
+	else
+		add(v, REASON_FEW_OPERATIONS, f->kappa, f->break_even);
+}
+
+static bool do_not_migrate(const struct verdict_facts *f, const struct verdict_thresholds *t,
+			   struct verdict *v)
+{
+	if (f->async_over_now.hi >= t->noise || f->memory_saving >= t->memory_saving ||
+	    f->tuned_over_now.lo >= t->tuned)
+		return false;
+	why_not(f, t, v);
+	add(v, REASON_GAIN_AT_MOST, f->async_over_now.hi, t->noise);
+	return true;
+}
+
+static bool tune_workers(const struct verdict_facts *f, const struct verdict_thresholds *t,
+			 struct verdict *v)
+{
+	if (f->tuned_over_now.lo < t->tuned || f->async_over_tuned.lo >= t->over_tuned ||
+	    f->wanted > f->allowed)
+		return false;
+	add(v, REASON_TUNED_AT_LEAST, f->tuned_over_now.lo, t->tuned);
+	add(v, REASON_OVER_TUNED, f->async_over_tuned.lo, t->over_tuned);
+	return true;
+}
+
+/* All of migrate but its latency. */
+static bool worth_it(const struct verdict_facts *f, const struct verdict_thresholds *t,
+		     struct verdict *v)
+{
+	bool clear = f->async_over_tuned.lo >= t->over_tuned, limited = f->wanted > f->allowed;
+
+	if (f->async_over_now.lo < t->worth || (!clear && !limited))
+		return false;
+	add(v, REASON_GAIN_AT_LEAST, f->async_over_now.lo, t->worth);
+	(void)because(v, clear, REASON_OVER_TUNED, f->async_over_tuned.lo, t->over_tuned);
+	(void)because(v, limited, REASON_TUNE_LIMITED, f->wanted, f->allowed);
+	return true;
+}
+
+static double accepted_lag_s(const struct verdict_facts *f, const struct verdict_thresholds *t)
+{
+	return fmin(t->lag_s, t->lag_share * f->p99_s);
+}
+
+static bool split_cpu(const struct verdict_facts *f, const struct verdict_thresholds *t,
+		      struct verdict *v)
+{
+	double lag_s = accepted_lag_s(f, t);
+	bool slow = f->p99_ratio > t->p99_ratio, lags = f->lag_p99_s > lag_s;
+	/* Not simulated, NAN: not removed. */
+	bool removed = f->split_p99_ratio <= t->p99_ratio && f->split_lag_p99_s <= lag_s;
+
+	if ((!slow && !lags) || !removed || !worth_it(f, t, v))
+		return false;
+	(void)because(v, slow, REASON_P99, f->p99_ratio, t->p99_ratio);
+	(void)because(v, lags, REASON_LAG, f->lag_p99_s, lag_s);
+	add(v, REASON_SPLIT_P99, f->split_p99_ratio, t->p99_ratio);
+	return true;
+}
+
+static bool migrate(const struct verdict_facts *f, const struct verdict_thresholds *t,
+		    struct verdict *v)
+{
+	if (f->p99_ratio > t->p99_ratio || !worth_it(f, t, v))
+		return false;
+	add(v, REASON_P99, f->p99_ratio, t->p99_ratio);
+	return true;
+}
+
+static bool borderline(const struct verdict_facts *f, const struct verdict_thresholds *t,
+		       struct verdict *v)
+{
+	add(v, REASON_INTERVAL, f->async_over_now.lo, f->async_over_now.hi);
+	(void)because(v, f->p99_ratio > t->p99_ratio, REASON_P99, f->p99_ratio, t->p99_ratio);
+	add(v, REASON_KAPPA, f->kappa, f->break_even);
+	return true;
+}
+
+static const struct {
+	enum verdict_class verdict;
+	rule *holds;
+} rules[] = {
+	{VERDICT_ALREADY_ASYNC, already_async},
+	{VERDICT_NOT_ENOUGH_DATA, data_is_poor},
+	{VERDICT_MIGRATE, long_wait},
+	{VERDICT_DO_NOT_MIGRATE, do_not_migrate},
+	{VERDICT_TUNE_WORKERS, tune_workers},
+	{VERDICT_MIGRATE_SPLIT_CPU, split_cpu},
+	{VERDICT_MIGRATE, migrate},
+	{VERDICT_BORDERLINE, borderline},
+};
+
+static struct verdict apply(const struct verdict_facts *f, const struct verdict_thresholds *t)
+{
+	struct verdict v = {0};
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++) {
+		v = (struct verdict){.verdict = rules[i].verdict};
+		if (rules[i].holds(f, t, &v))
+			return v;
+	}
+	return v;
+}
+
+static struct interval times(struct interval i, double low, double rest)
+{
+	double estimate = i.estimate * rest;
+
+	return (struct interval){estimate, fmin(i.lo * low, estimate), i.hi * rest};
+}
+
+/* The facts as they would be if peers did no more than they were seen to do, or all that is asked.
+ */
+static struct verdict_facts believe(const struct verdict_facts *f, bool all)
+{
+	struct verdict_facts changed = *f;
+	double low = all ? f->extrapolation : 1, rest = all ? 1 : 1 / f->extrapolation;
+
+	changed.async_over_now = times(f->async_over_now, low, rest);
+	changed.async_over_tuned = times(f->async_over_tuned, low, rest);
+	return changed;
+}
+
+/* Does it depend on what a peer was never seen to do? */
+static bool extrapolation_decides(const struct verdict_facts *f, const struct verdict_thresholds *t)
+{
+	struct verdict_facts all = believe(f, true), seen = believe(f, false);
+
+	return apply(&all, t).verdict != apply(&seen, t).verdict;
+}
+
+struct verdict verdict_find(const struct verdict_facts *f, const struct verdict_thresholds *t)
+{
+	struct verdict v = apply(f, t);
+
+	if (v.verdict == VERDICT_ALREADY_ASYNC || v.verdict == VERDICT_NOT_ENOUGH_DATA)
+		return v;
+	if (!isfinite(f->extrapolation)) {
+		v = (struct verdict){.verdict = VERDICT_NOT_ENOUGH_DATA};
+		add(&v, REASON_PEER_UNKNOWN, 0, 0);
+	} else if (f->extrapolation > t->extrapolation && extrapolation_decides(f, t)) {
+		v = (struct verdict){.verdict = VERDICT_NOT_ENOUGH_DATA};
+		add(&v, REASON_EXTRAPOLATION, f->extrapolation, t->extrapolation);
+	}
+	(void)because(&v, f->busy < t->no_need, REASON_NO_NEED, f->busy, t->no_need);
+	return v;
+}
