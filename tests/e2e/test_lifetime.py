@@ -38,6 +38,7 @@ def test_idle_worker_is_replaced(db):
     with Service("--processes=2", "--cpu=1000", f"--call={db},2,2000") as service, \
             ioprof_run.start(service.pid) as prof:
         first = service.load(requests=50, connections=2)
+        service.truth(50)  # a worker records a request after its response: not to be killed in between
         workers = set(service.pids()) - {service.pid}
         victim = min(workers)
         os.kill(victim, signal.SIGKILL)

@@ -7,23 +7,26 @@
  * and answers that one later; it waits for a peer in epoll instead of on the peer's socket; it
  * leaves an operation that would have blocked for something else.
  *
- * With a pool behind it: requests are handed to other threads, and these do a good part of the
- * work. A quarter is the line: loops that only resolve names or read files in their pool stay event
- * loops.
+ * With a pool behind it: other threads do most of the work, or most requests are handed to them and
+ * they do a tenth of it. A runtime's helpers (garbage collection, compilation) do less of it, and
+ * for fewer requests.
  *
  * Threads, prefork: neither; the process decides. Several workers in one process are threads, one
  * each is prefork.
  */
 #include "model/derive.h"
 
-#define POOL_SHARE 0.25
+#define POOL_SHARE 0.1
 
 static bool pooled(const struct service *service)
 {
 	const struct evidence *e = &service->evidence;
 	double worked = (double)e->pool_ns + (double)e->own_ns;
 
-	return (double)e->pool_ns > POOL_SHARE * worked;
+	if (e->pool_ns > e->own_ns)
+		return true;
+	return (double)e->handed_off > 0.5 * (double)service->requests.completed &&
+	       (double)e->pool_ns > POOL_SHARE * worked;
 }
 
 /* One thread reads all of a process's requests and others answer them: a loop, though none of its
