@@ -9,7 +9,7 @@
 
 static void *zeroed(size_t n, size_t size)
 {
-	void *memory = calloc(n, size);
+	void *memory = calloc(n + 1, size); /* not of no bytes */
 
 	if (!memory)
 		abort();
@@ -19,6 +19,31 @@ static void *zeroed(size_t n, size_t size)
 static uint64_t nanoseconds(double s)
 {
 	return (uint64_t)(s * 1e9);
+}
+
+static uint32_t least_in_flight(const struct sample_model *m)
+{
+	return m->least_in_flight ? m->least_in_flight : 1;
+}
+
+static uint32_t levels(const struct sample_model *m)
+{
+	return (m->most_in_flight ? m->most_in_flight : m->workers) - least_in_flight(m) + 1;
+}
+
+/* Of an operation with so many in flight, over wait_s. */
+static double slowdown(const struct sample_model *m, uint32_t in_flight)
+{
+	return m->servers && in_flight > m->servers ? (double)in_flight / m->servers : 1;
+}
+
+static double mean_slowdown(const struct sample_model *m)
+{
+	double sum = 0;
+
+	for (uint32_t i = 0; i < levels(m); i++)
+		sum += slowdown(m, least_in_flight(m) + i);
+	return sum / levels(m);
 }
 
 static void fill_trace(const struct sample_model *m, struct prng *prng, double pace,
@@ -38,10 +63,10 @@ static void fill_trace(const struct sample_model *m, struct prng *prng, double p
 
 static struct trace_sample *make_traces(const struct sample_model *m)
 {
-	struct trace_sample *traces = zeroed(m->requests + 1, sizeof(*traces));
+	struct trace_sample *traces = zeroed(m->requests, sizeof(*traces));
 	size_t width = 2 * m->operations + 1, second = 0;
 	struct prng prng, pace_prng;
-	double pace = 1;
+	double pace = 1, slow = mean_slowdown(m);
 
 	prng_seed(&prng, m->seed);
 	prng_seed(&pace_prng, ~m->seed);
@@ -52,7 +77,7 @@ static struct trace_sample *make_traces(const struct sample_model *m)
 		if (i == 0 || (size_t)at_s != second)
 			pace = prng_lognormal(&pace_prng, 1, m->cv_second);
 		second = (size_t)at_s;
-		fill_trace(m, &prng, pace, segments);
+		fill_trace(m, &prng, pace * slow, segments);
 		traces[i] = (struct trace_sample){nanoseconds(at_s), segments, width, 0};
 	}
 	return traces;
@@ -60,12 +85,14 @@ static struct trace_sample *make_traces(const struct sample_model *m)
 
 static struct operation_sample *make_operations(const struct sample_model *m)
 {
-	size_t n = (size_t)m->workers * OPERATIONS_PER_LEVEL;
+	size_t n = (size_t)levels(m) * OPERATIONS_PER_LEVEL;
 	struct operation_sample *operations = zeroed(n, sizeof(*operations));
 
 	for (size_t i = 0; i < n; i++) {
-		operations[i].in_flight = 1 + (uint32_t)(i % m->workers);
-		operations[i].latency_ns = nanoseconds(m->wait_s);
+		uint32_t in_flight = least_in_flight(m) + (uint32_t)(i % levels(m));
+
+		operations[i].in_flight = in_flight;
+		operations[i].latency_ns = nanoseconds(m->wait_s * slowdown(m, in_flight));
 	}
 	return operations;
 }
@@ -78,7 +105,7 @@ struct evidence_sample sample_service(const struct sample_model *m)
 		.n_traces = m->requests,
 		.requests = m->requests,
 		.operations = make_operations(m),
-		.n_operations = (size_t)m->workers * OPERATIONS_PER_LEVEL,
+		.n_operations = (size_t)levels(m) * OPERATIONS_PER_LEVEL,
 		.n_peers = 1,
 		.processes = m->workers,
 		.threads = 1,

@@ -16,12 +16,18 @@ struct sample_model {
 	size_t requests;
 	double duration_s;
 	uint32_t workers;
+	/* operations are seen with so many in flight; 0: 1, the number of workers */
+	uint32_t least_in_flight, most_in_flight;
+	uint32_t servers; /* of the peer; 0: no limit */
 	double cpus;
 	uint64_t seed;
 };
 
-/* One peer; the latencies of its operations are wait_s with 1..workers in flight, no limit seen.
- * Aborts the test when out of memory. sample_free() the result. */
+/*
+ * One peer. Its operations take wait_s; with a limit of servers, wait_s in_flight / servers beyond
+ * it, and the requests wait the mean of that. Aborts the test when out of memory. sample_free() the
+ * result.
+ */
 struct evidence_sample sample_service(const struct sample_model *model);
 void sample_free(struct evidence_sample *e);
 

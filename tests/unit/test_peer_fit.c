@@ -171,6 +171,27 @@ static void test_high_only(void **state)
 	assert_true(peer_fit_extrapolation(&f, 1e6) > 100);
 }
 
+/* A narrow range past the knee, where R rises by less than 1.3: no flat peer. */
+static void test_narrow_range(void **state)
+{
+	static struct operation_sample operations[1000];
+	const struct evidence_sample e = {
+		.operations = operations, .n_operations = 1000, .n_peers = 1};
+	struct peer_fit f = {0};
+
+	(void)state;
+	for (uint32_t range = 1; range <= 5; range++) {
+		for (uint32_t i = 0; i < 1000; i++) {
+			uint32_t n = 16 + i % range;
+
+			operations[i] = (struct operation_sample){0, n, 6000000 / 8 * n};
+		}
+		assert_int_equal(peer_fit(&e, 0, &f), 0);
+		assert_int_equal(f.kind, range < 5 ? PEER_FIT_HIGH_ONLY : PEER_FIT_SATURATED);
+		assert_true(f.kind != PEER_FIT_SATURATED || fabs(f.capacity_per_s - 8 / .006) < 1);
+	}
+}
+
 static void test_too_few(void **state)
 {
 	static struct operation_sample operations[99];
@@ -206,9 +227,10 @@ static void test_too_few(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_knee),	  cmocka_unit_test(test_one_server),
-		cmocka_unit_test(test_flat),	  cmocka_unit_test(test_saturated),
-		cmocka_unit_test(test_high_only), cmocka_unit_test(test_too_few),
+		cmocka_unit_test(test_knee),	     cmocka_unit_test(test_one_server),
+		cmocka_unit_test(test_flat),	     cmocka_unit_test(test_saturated),
+		cmocka_unit_test(test_high_only),    cmocka_unit_test(test_too_few),
+		cmocka_unit_test(test_narrow_range),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -224,6 +224,23 @@ static void test_do_not_migrate(void **state)
 	assert_verdict(&f, VERDICT_BORDERLINE, REASON_INTERVAL);
 }
 
+/* A gain that is all kappa is no reason for async. */
+static void test_only_stack(void **state)
+{
+	struct verdict_facts f = clear_win();
+
+	(void)state;
+	f.async_over_now = around(4);
+	f.tuned_over_now = around(1);
+	f.async_over_tuned = around(4);
+	f.overlap = around(1);
+	f.kappa = .25;
+	f.break_even = 1;
+	assert_verdict(&f, VERDICT_DO_NOT_MIGRATE, REASON_STACK);
+	f.overlap.hi = 1.15;
+	assert_verdict(&f, VERDICT_MIGRATE, REASON_GAIN_AT_LEAST);
+}
+
 static void test_tune_workers(void **state)
 {
 	struct verdict_facts f = clear_win();
@@ -345,9 +362,10 @@ int main(void)
 		cmocka_unit_test(test_migrate),		cmocka_unit_test(test_already_async),
 		cmocka_unit_test(test_not_enough_data), cmocka_unit_test(test_extrapolation),
 		cmocka_unit_test(test_degenerate),	cmocka_unit_test(test_do_not_migrate),
-		cmocka_unit_test(test_tune_workers),	cmocka_unit_test(test_split_cpu),
-		cmocka_unit_test(test_long_wait),	cmocka_unit_test(test_no_need),
-		cmocka_unit_test(test_sentences),	cmocka_unit_test(test_names),
+		cmocka_unit_test(test_only_stack),	cmocka_unit_test(test_tune_workers),
+		cmocka_unit_test(test_split_cpu),	cmocka_unit_test(test_long_wait),
+		cmocka_unit_test(test_no_need),		cmocka_unit_test(test_sentences),
+		cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

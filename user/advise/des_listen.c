@@ -34,7 +34,8 @@ void process_stop_waiting(struct process *p)
 	for (size_t i = l->n_idle; i-- > 0;) {
 		if (l->idle[i] != p)
 			continue;
-		memmove(&l->idle[i], &l->idle[i + 1], (l->n_idle - i - 1) * sizeof(*l->idle));
+		memmove(&l->idle[i], &l->idle[i + 1],
+			(l->n_idle - i - 1) * sizeof(struct process *));
 		l->n_idle--;
 		return;
 	}

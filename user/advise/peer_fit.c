@@ -7,12 +7,15 @@
  * together by n; for every k the best S follows by weighted least squares; the k with the least
  * error is taken. That is done only where the data can tell:
  *
- *	flat	R never 1.3 times its least: below the knee. No limit seen.
- *	knee	a flat stretch and a rise of 1.3. Flat means that n grew by 1.25 or more while R
- *		stayed within 1.1 of its least, or that n = 1 was seen: past the knee R grows with
- *n. else	all samples are past the knee. When n / R(n), the throughput, stays within 5 %, the
- *		peer is saturated and that is its capacity.
+ *	flat		n = 1 was seen, or n grew by 1.25 or more while R stayed within 1.1 of its
+ *			least; and R never was 1.3 times that: no limit seen
+ *	knee		the same, with a rise of 1.3 or more
+ *	saturated	no flat stretch; n / R(n), the throughput, stays within 5 % while n grows by
+ *			1.2 or more
+ *	high only	neither: past the knee R grows with n, but other things may make it too
  *
+ * Why not call R flat that never rises by 1.3 (model.md 2.4): 20 workers that keep a peer of 8 busy
+ * have 16 to 20 in flight, where R rises by 1.25 and is nothing but queue.
  * Why not fit always: a client that is always past the knee sees R grow in proportion, which fits
  * any k (research: k = 26, S = 19 ms for a true 8 and 6 ms).
  *
@@ -33,6 +36,7 @@
 #define RISE 1.3
 #define FLAT_STRETCH 1.25
 #define STEADY 0.05
+#define STEADY_RANGE 1.2
 #define HIGHEST_N 4096 /* more in flight than this is not looked at by number */
 
 struct bin {
@@ -122,6 +126,8 @@ static bool is_steady(const struct curve *curve, double *ret_per_s)
 		sum += b->count * b->n / b->mean_s;
 	}
 	*ret_per_s = sum / count;
+	if (curve->bins[curve->n_bins - 1].n < STEADY_RANGE * curve->bins[0].n)
+		return false;
 	return high <= *ret_per_s * (1 + STEADY) && low >= *ret_per_s * (1 - STEADY);
 }
 
@@ -181,18 +187,20 @@ static void classify(const struct curve *curve, struct peer_fit *fit)
 	demonstrate(curve, fit);
 	fit->servers = fit->most_in_flight;
 	fit->service_s = curve->least_s;
-	if (curve->most_s < RISE * curve->least_s) {
+	if (has_flat_stretch(curve)) {
+		if (curve->most_s >= RISE * curve->least_s) {
+			fit_knee(curve, fit);
+			return;
+		}
 		fit->kind = PEER_FIT_FLAT;
 		fit->service_s = weighted_mean(curve);
-	} else if (has_flat_stretch(curve)) {
-		fit_knee(curve, fit);
-	} else if (is_steady(curve, &steady_per_s)) {
+		return;
+	}
+	fit->servers = 1;
+	fit->kind = PEER_FIT_HIGH_ONLY;
+	if (is_steady(curve, &steady_per_s)) {
 		fit->kind = PEER_FIT_SATURATED;
-		fit->servers = 1;
 		fit->capacity_per_s = steady_per_s;
-	} else {
-		fit->kind = PEER_FIT_HIGH_ONLY;
-		fit->servers = 1;
 	}
 }
 

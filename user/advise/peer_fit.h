@@ -10,7 +10,7 @@ enum peer_fit_kind {
 	PEER_FIT_FLAT,	    /* never seen slower: no limit known, only what was demonstrated */
 	PEER_FIT_KNEE,	    /* seen both below and above its limit: k servers, S seconds each */
 	PEER_FIT_SATURATED, /* always above its limit: k / S is known, S is not */
-	PEER_FIT_HIGH_ONLY, /* slower with more in flight, fast end not seen: measure off-peak */
+	PEER_FIT_HIGH_ONLY, /* no fast end seen, nor the same rate throughout: measure off-peak */
 	PEER_FIT_KIND_COUNT
 };
 

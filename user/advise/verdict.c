@@ -6,7 +6,7 @@
  * the figures it used. What is below the error of the figures is no gain; what tuning gives as well
  * is no reason to migrate; an interval counts by its worse end.
  *
- * Three things differ from model.md 2.6, for a reason each. The spread that asks for more data is
+ * Four things differ from model.md 2.6, for a reason each. The spread that asks for more data is
  * that of the gain at kappa = 1: an unknown kappa alone makes the other one +-27 %, and watching
  * longer would not help; that is borderline, with kappa named. And do-not-migrate does not hold
  * where tuning gains: then there is something better to say. And workers that do not fit into
@@ -199,6 +199,12 @@ static bool long_wait(const struct verdict_facts *f, const struct verdict_thresh
 	return because(v, tight, REASON_MEMORY, f->needed_bytes, f->free_bytes) || many;
 }
 
+/* Async gains, but nothing of it by waiting less: another stack would gain the same. */
+static bool only_stack(const struct verdict_facts *f, const struct verdict_thresholds *t)
+{
+	return f->overlap.hi < t->noise && f->async_over_now.hi >= t->noise;
+}
+
 static void why_not(const struct verdict_facts *f, const struct verdict_thresholds *t,
 		    struct verdict *v)
 {
@@ -223,8 +229,13 @@ static void why_not(const struct verdict_facts *f, const struct verdict_threshol
 static bool do_not_migrate(const struct verdict_facts *f, const struct verdict_thresholds *t,
 			   struct verdict *v)
 {
-	if (f->async_over_now.hi >= t->noise || f->memory_saving >= t->memory_saving ||
-	    f->tuned_over_now.lo >= t->tuned)
+	if (f->memory_saving >= t->memory_saving || f->tuned_over_now.lo >= t->tuned)
+		return false;
+	if (only_stack(f, t)) {
+		add(v, REASON_STACK, f->overlap.hi, f->kappa);
+		return true;
+	}
+	if (f->async_over_now.hi >= t->noise)
 		return false;
 	why_not(f, t, v);
 	add(v, REASON_GAIN_AT_MOST, f->async_over_now.hi, t->noise);
