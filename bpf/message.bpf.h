@@ -249,10 +249,8 @@ static __always_inline bool sock_is_full(struct sock *sk)
 	return BPF_CORE_READ(socket, flags) & SOCK_NOSPACE;
 }
 
-/* One message that a thread of the service received (ret bytes, or -errno) or sent. sk may be an
- * address only. */
-static __always_inline int message(struct sock *sk, struct conn *c, struct thread *t, int ret,
-				   int flags, bool sending)
+static __always_inline void message_counts(struct sock *sk, struct conn *c, struct thread *t,
+					   int ret, int flags, bool sending)
 {
 	u32 tid = (u32)bpf_get_current_pid_tgid();
 	u64 now;
@@ -260,10 +258,10 @@ static __always_inline int message(struct sock *sk, struct conn *c, struct threa
 	if (!c) {
 		c = conn_create(sk, t, sending);
 		if (!c)
-			return 0;
+			return;
 	}
 	if (ret > 0 && !sending && flags & MSG_PEEK)
-		return 0;
+		return;
 	now = bpf_ktime_get_ns();
 	thread_charge(t, now);
 	if (ret <= 0) {
@@ -275,7 +273,7 @@ static __always_inline int message(struct sock *sk, struct conn *c, struct threa
 		}
 		t->parked = ret == -EAGAIN && c->role == ROLE_CLIENT;
 		t->full = ret == -EAGAIN && sending;
-		return 0;
+		return;
 	}
 	t->parked = false;
 	switch (c->role) {
@@ -303,6 +301,16 @@ static __always_inline int message(struct sock *sk, struct conn *c, struct threa
 		thread_share(t);
 	else if (!t->open && (thread_is_pooled(t) || (t->loop && t->cost.operations)))
 		thread_share_unnamed(t);
+}
+
+/* One message that a thread of the service received (ret bytes, or -errno) or sent. sk may be an
+ * address only. */
+static __always_inline int message(struct sock *sk, struct conn *c, struct thread *t, int ret,
+				   int flags, bool sending)
+{
+	t->busy = true;
+	message_counts(sk, c, t, ret, flags, sending);
+	t->busy = false;
 	return 0;
 }
 

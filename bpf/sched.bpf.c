@@ -65,6 +65,19 @@ static __always_inline void woken_by_thread(struct thread *t, pid_t tgid, struct
 	}
 }
 
+/* An interrupt wakes above a task that has nothing to do with it, as timers and the network do: the
+ * task must be in a system call, for a futex in one on futexes. */
+static __always_inline bool can_wake(struct task_struct *waker_task, const struct thread *t)
+{
+	struct syscall call = {};
+
+	task_syscall(waker_task, &call);
+	if (call.number < 0 || call.number >= IOP_SYSCALLS)
+		return false;
+	return t->wait != WAIT_FUTEX ||
+	       syscall_kinds[call.number & (IOP_SYSCALLS - 1)] == IOP_KIND_FUTEX;
+}
+
 /* Who wakes it tells what a futex or an event was about. */
 static __always_inline void woken_by(struct thread *t, struct task_struct *task,
 				     struct task_struct *waker_task, u64 now)
@@ -72,7 +85,8 @@ static __always_inline void woken_by(struct thread *t, struct task_struct *task,
 	struct thread *waker = thread_lookup(waker_task);
 	pid_t tgid = task->tgid;
 
-	if (!waker || waker == t || waker->service != t->service)
+	if (!waker || waker == t || waker->service != t->service || waker->busy ||
+	    !can_wake(waker_task, t))
 		return;
 	if (waker_task->tgid == tgid)
 		woken_by_thread(t, tgid, waker, now);

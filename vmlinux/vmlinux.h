@@ -79,17 +79,8 @@ struct pt_regs {
 #error "add this architecture's registers here and in bpf/drift.bpf.h"
 #endif
 
-struct qstr {
-	const unsigned char *name;
-};
-
-struct super_block {
-	unsigned long s_magic;
-};
-
 struct inode {
 	unsigned short i_mode;
-	struct super_block *i_sb;
 	unsigned long i_ino;
 };
 
