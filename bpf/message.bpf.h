@@ -223,10 +223,7 @@ static __always_inline void server_send(struct conn *c, struct thread *t, u32 ti
 	server_send_claims(c, t);
 	if (t->loop && !loop_before)
 		c->loop = true;
-	totals = totals_of(t->service);
-	if (totals)
-		__sync_fetch_and_add(t->adopted ? &totals->pool_ns : &totals->own_ns,
-				     cost_worked_ns(&t->cost));
+	count_worked(t);
 	cost_move(&c->cost, &t->cost);
 	request_collect(c);
 	request_commit(c, now, t->loop);

@@ -121,18 +121,32 @@ static __always_inline void service_shares(u32 service)
 		*shared = 1;
 }
 
-/* It works for requests, but nothing says for which. */
-static __always_inline void thread_share_unnamed(struct thread *t)
+/* What it spent within requests counts for the pool, or for those who read them. */
+static __always_inline void count_worked(const struct thread *t)
+{
+	struct iop_totals *totals = totals_of(t->service);
+
+	if (totals)
+		__sync_fetch_and_add(t->adopted || thread_is_pooled(t) ? &totals->pool_ns
+								       : &totals->own_ns,
+				     cost_worked_ns(&t->cost));
+}
+
+static __always_inline void cost_to_unnamed(struct thread *t)
 {
 	u32 service = t->service;
 	struct cost *cost = bpf_map_lookup_elem(&unnamed, &service);
-	struct iop_totals *totals = totals_of(service);
 
-	if (totals && thread_is_pooled(t) && !t->adopted)
-		__sync_fetch_and_add(&totals->pool_ns, cost_worked_ns(&t->cost));
 	if (cost)
 		cost_move(cost, &t->cost);
 	service_shares(service);
+}
+
+/* It works for requests, but nothing says for which. */
+static __always_inline void thread_share_unnamed(struct thread *t)
+{
+	count_worked(t);
+	cost_to_unnamed(t);
 }
 
 /* Makes a request's share, with what is given: from then on it can be marked as answered. */
@@ -146,17 +160,12 @@ static __always_inline void share_begin(u64 request, u32 service, struct share *
 /* Puts what a thread has spent on its request where the thread that answers it will find it. */
 static __always_inline void thread_share(struct thread *t)
 {
-	struct iop_totals *totals;
 	struct share *known, share = {};
 
-	if (t->adopted) {
-		totals = totals_of(t->service);
-		if (totals)
-			__sync_fetch_and_add(&totals->pool_ns, cost_worked_ns(&t->cost));
-	}
+	count_worked(t);
 	known = bpf_map_lookup_elem(&shares, &t->request);
 	if (known && known->answered) {
-		thread_share_unnamed(t);
+		cost_to_unnamed(t);
 	} else if (known) {
 		cost_move(&known->cost, &t->cost);
 	} else {
