@@ -146,7 +146,8 @@ static void test_sums(void **state)
 	evidence_add_trace(&trace, &sums, peer_s);
 	assert_true(sums.cpu_s == 2 && peer_s[0] == 0 && peer_s[1] == 2);
 	assert_true(sums.wait_s == 16 && sums.offload_s == 4 && sums.lock_s == 5);
-	assert_true(sums.operations == 2 && sums.truncated == 1 && sums.requests == 1);
+	assert_true(sums.operations == 2 && sums.offloads == 1 && sums.truncated == 1 &&
+		    sums.requests == 1);
 }
 
 /* No CPU: no ratio, no interval. One request: an interval that says nothing more than it. */

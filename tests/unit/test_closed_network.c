@@ -113,6 +113,16 @@ static void test_three_stations(void **state)
 	}
 }
 
+/* Thousands of workers and several peers: still what the slowest station lets through, at once. */
+static void test_many_workers(void **state)
+{
+	const struct station stations[] = {
+		{.003, 2}, {.030, INFINITY}, {.012, 4}, {.020, 16}, {.050, 100}};
+
+	(void)state;
+	ASSERT_NEAR(throughput(stations, 5, 5000), 4 / .012, 1e-9);
+}
+
 /* The order of stations, and stations without demand, change nothing. */
 static void test_order(void **state)
 {
@@ -195,6 +205,7 @@ int main(void)
 		cmocka_unit_test(test_machine_repairman),
 		cmocka_unit_test(test_erlang_c_in_the_limit),
 		cmocka_unit_test(test_three_stations),
+		cmocka_unit_test(test_many_workers),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_far_beyond_saturation),

@@ -133,7 +133,7 @@ static void test_without_downstream(void **state)
 	model.part = PART_DISK;
 	g = estimate(&model, (struct gain_opts){.change = known_stack});
 	assert_true(g.figures[GAIN_RATIO].estimate == 0);
-	ASSERT_NEAR(g.figures[GAIN_KAPPA].estimate, 1.10 + 48e-6 / .020, .01);
+	ASSERT_NEAR(g.figures[GAIN_KAPPA].estimate, 1.10 + 10 * 48e-6 / .020, .01);
 	model.operations = 0;
 	g = estimate(&model, (struct gain_opts){.change = known_stack});
 	ASSERT_NEAR(g.figures[GAIN_ASYNC_OVER_NOW].estimate, 1 / 1.10, .01);

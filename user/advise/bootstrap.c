@@ -80,6 +80,7 @@ static void add_block(const struct blocks *b, size_t at, struct request_sums *su
 	sums->offload_s += block->offload_s;
 	sums->lock_s += block->lock_s;
 	sums->operations += block->operations;
+	sums->offloads += block->offloads;
 	sums->truncated += block->truncated;
 	for (uint32_t i = 0; i < b->n_peers; i++)
 		peer_s[i] += b->peer_s[at * b->n_peers + i];

@@ -28,6 +28,7 @@
 #include "base/cleanup.h"
 
 #define LARGE 1e200
+#define STANDSTILL 1e-14
 
 /* Completions per second of this station with n requests there. */
 static double station_rate(const struct station *s, uint32_t n)
@@ -70,10 +71,35 @@ static int stations_check(const struct station *stations, size_t n_stations)
 	return demand ? 0 : -EDOM;
 }
 
+static void fill_station(const struct station *s, uint32_t customers, double *rates)
+{
+	for (uint32_t n = 1; n <= customers; n++)
+		rates[n] = station_rate(s, n);
+}
+
+/*
+ * Takes one more station into the part, for every number of customers up to this. Throughput rises
+ * ever more slowly with customers (Shanthikumar and Yao 1988): once it stands still it stays so.
+ */
+static void take_in(const double *rates, const struct station *s, uint32_t customers,
+		    double *ret_rates)
+{
+	uint32_t n;
+
+	for (n = 1; n <= customers; n++) {
+		ret_rates[n] = join(rates, s, n);
+		if (n > 1 && ret_rates[n] <= ret_rates[n - 1] * (1 + STANDSTILL))
+			break;
+	}
+	for (uint32_t rest = n + 1; rest <= customers; rest++)
+		ret_rates[rest] = ret_rates[n];
+}
+
 int closed_network_throughput(const struct station *stations, size_t n_stations, uint32_t customers,
 			      double *ret_per_s)
 {
-	_cleanup_free_ double *rates = NULL;
+	_cleanup_free_ double *rates = NULL, *next = NULL;
+	const struct station *last = NULL;
 	bool first = true;
 	int r = stations_check(stations, n_stations);
 	if (r < 0)
@@ -82,18 +108,29 @@ int closed_network_throughput(const struct station *stations, size_t n_stations,
 		return -ERANGE;
 
 	rates = calloc((size_t)customers + 1, sizeof(*rates));
-	if (!rates)
+	next = calloc((size_t)customers + 1, sizeof(*next));
+	if (!rates || !next)
 		return -ENOMEM;
+	/* Of the last station only the throughput with all customers is asked for. */
 	for (size_t i = 0; i < n_stations; i++) {
 		if (!(stations[i].demand_s > 0))
 			continue;
-		/* Downwards: a rate with n customers needs those with fewer as they were. */
-		for (uint32_t n = customers; n > 0; n--)
-			rates[n] = first ? station_rate(&stations[i], n)
-					 : join(rates, &stations[i], n);
-		first = false;
+		if (last && first) {
+			fill_station(last, customers, rates);
+			first = false;
+		} else if (last) {
+			double *before = rates;
+
+			take_in(before, last, customers, next);
+			rates = next;
+			next = before;
+		}
+		last = &stations[i];
 	}
-	*ret_per_s = rates[customers];
+	if (customers == 0)
+		*ret_per_s = 0;
+	else
+		*ret_per_s = first ? station_rate(last, customers) : join(rates, last, customers);
 	return 0;
 }
 

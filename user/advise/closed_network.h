@@ -21,9 +21,10 @@ struct station {
 
 /*
  * Requests per second with this many customers and no pause between requests. Cost: customers for
- * two stations, customers^2 for each further one. Returns 0, -EINVAL (a demand that is negative or
- * not finite, servers not > 0), -EDOM (no station with any demand: the throughput has no limit),
- * -ERANGE (more than CLOSED_NETWORK_MAX_CUSTOMERS), -ENOMEM.
+ * two stations; for each further one the square of the customers that saturate those before it.
+ * Returns 0, -EINVAL (a demand that is negative or not finite, servers not > 0), -EDOM (no station
+ * with any demand: the throughput has no limit), -ERANGE (more than CLOSED_NETWORK_MAX_CUSTOMERS),
+ * -ENOMEM.
  */
 int closed_network_throughput(const struct station *stations, size_t n_stations, uint32_t customers,
 			      double *ret_per_s);

@@ -55,6 +55,7 @@ void evidence_add_trace(const struct trace_sample *trace, struct request_sums *s
 			sums->wait_s += s;
 			break;
 		case PART_DISK:
+			sums->offloads++;
 			sums->offload_s += s;
 			break;
 		case PART_LOCK:

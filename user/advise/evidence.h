@@ -64,6 +64,7 @@ struct request_sums {
 	double offload_s;  /* disk */
 	double lock_s;	   /* lock waits: serial, never overlapped */
 	double operations; /* network waits */
+	double offloads;   /* disk waits */
 	double truncated;  /* requests whose end is missing */
 };
 

@@ -80,7 +80,7 @@ static int changed_cpu_s(const struct resample *r, const struct gain_opts *opts,
 
 	change.cpu_s = r->sums.cpu_s / n;
 	change.operations = r->sums.operations / n;
-	change.offloads = r->sums.offload_s > 0 ? fmax(change.offloads, 1) : change.offloads;
+	change.offloads = r->sums.offloads / n;
 	error = kappa_cpu(&change, r->prng, &cpu);
 	if (error < 0)
 		return error;

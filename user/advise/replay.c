@@ -165,6 +165,7 @@ static int loops_of(const struct evidence_sample *e, const struct replay_opts *o
 
 	change.cpu_s = sums->cpu_s / sums->requests;
 	change.operations = sums->operations / sums->requests;
+	change.offloads = 0; /* the simulation charges each hop where it happens */
 	r = kappa_cpu(&change, NULL, &cpu);
 	if (r < 0)
 		return r;
