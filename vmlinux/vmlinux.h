@@ -109,7 +109,7 @@ struct task_struct {
 	void *stack;
 	unsigned int flags;
 	unsigned int on_cpu; /* unsigned, so that any width can be read into it */
-	int on_rq;
+	unsigned int on_rq;
 	struct sched_entity se;
 	unsigned in_iowait : 1;
 	pid_t pid;
