@@ -9,7 +9,7 @@
 #
 #   VM_TIMEOUT=300  seconds for everything      VM_APPEND=  more kernel parameters
 #   VM_MEMORY=1024  MiB                         VM_ENV=     names of environment variables to pass on
-#   VM_CPUS=2
+#   VM_CPUS=2                                   VM_CPU=max,-cx16  the processor, as QEMU names it
 #
 # Exit status: COMMAND's; 124 timed out; 125 the guest ended without one; 126 something is missing here.
 # The last two and 124 show the console's tail.
@@ -104,6 +104,8 @@ truncate -s 256M disk
 mkfs.ext4 -q -E lazy_itable_init=1,lazy_journal_init=1 disk || die "cannot make the disk"
 
 touch out/stdout out/stderr
+# virtiofsd keeps a pid file per path of a socket, and the paths are the same in all runs.
+{ mkdir -p /run/virtiofsd && mount -t tmpfs vmrun /run/virtiofsd; } || die "cannot mount a tmpfs at /run/virtiofsd"
 # serve NAME CACHE: the folder NAME as the virtiofs NAME.
 serve() {
 	"$virtiofsd" -f --socket-path="$1.sock" --thread-pool-size=2 \
@@ -127,7 +129,7 @@ virtiofs() {
 	echo "-device vhost-user-fs-pci,queue-size=1024,chardev=$1,tag=$1"
 }
 # shellcheck disable=SC2046 # words, on purpose
-qemu-system-x86_64 -accel tcg,thread=single -cpu max,-cx16 \
+qemu-system-x86_64 -accel tcg,thread=single -cpu "${VM_CPU:-max,-cx16}" \
 	-smp "${VM_CPUS:-2}" -m "$memory" \
 	-object "memory-backend-memfd,id=memory,size=$memory,share=on" -numa node,memdev=memory \
 	-nodefaults -no-user-config -display none -no-reboot -serial file:console \
