@@ -8,8 +8,8 @@ import pytest
 
 import ioprof_run
 from service_run import Downstream, Service
-from truth_compare import (check_closure, check_cpu, check_everything, check_losses, check_operations, check_requests,
-                           check_service_time, check_waits, service_of)
+from truth_compare import (GUEST, check_closure, check_cpu, check_everything, check_losses, check_operations,
+                           check_requests, check_service_time, check_waits, service_of)
 
 
 @pytest.fixture(scope="module")
@@ -18,8 +18,8 @@ def db():
         yield downstream.address
 
 
-@pytest.mark.vm
-@pytest.mark.parametrize("close", [True, False], ids=["close", "keep-alive"])
+@pytest.mark.parametrize("close", [pytest.param(True, id="close", marks=pytest.mark.vm),
+                                   pytest.param(False, id="keep-alive")])
 def test_worker_dies_in_a_request(close, db):
     """Its request is given up, not completed; its successor is observed from its first request on."""
     with Service("--processes=2", "--die-at=30", "--cpu=1000", f"--call={db},2,2000") as service, \
@@ -73,20 +73,29 @@ def test_children_for_every_request():
     assert service_of(doc)["pids"] == [service.pid]
 
 
-@pytest.mark.vm
-@pytest.mark.parametrize("family", ["tcp", "unix"])
-@pytest.mark.parametrize("model", [["--processes=2"], ["--threads=2"], ["--model=acceptor", "--threads=2"]],
-                         ids=["prefork", "threads", "acceptor"])
+MODELS = {
+    "prefork": ["--processes=2"],
+    "threads": ["--threads=2"],
+    "acceptor": ["--model=acceptor", "--threads=2"],
+}
+
+
+@pytest.mark.parametrize("model, family", [
+    pytest.param(model, family, id=f"{model}-{family}",
+                 marks=[pytest.mark.vm] if (model, family) in {("prefork", "tcp"), ("threads", "unix")} else [])
+    for model in MODELS for family in ("tcp", "unix")
+])
 def test_descriptors_and_sockets_are_reused(model, family):
     """Each connection lives for one message, and the descriptor and the socket's memory of a connection to a peer is the
     next one's from a client."""
+    n = 300 if GUEST else 3000
     with Downstream(family) as downstream, \
-            Service("--new-connection", "--close", f"--call={downstream.address},2,0", "--after-calls=1", *model,
+            Service("--new-connection", "--close", f"--call={downstream.address},2,0", "--after-calls=1", *MODELS[model],
                     family=family) as service, \
             ioprof_run.start(service.pid) as prof:
-        load = service.load(requests=3000, connections=4, close=True)
+        load = service.load(requests=n, connections=4, close=True)
         assert load["failed"] == 0
-        truth = service.truth(3000)
+        truth = service.truth(n)
         doc = prof.stop()
     found = service_of(doc)
     check_losses(doc)
@@ -96,7 +105,7 @@ def test_descriptors_and_sockets_are_reused(model, family):
     check_waits(doc, truth)
     check_service_time(doc, truth)
     assert found["requests"]["aborted"] == 0
-    assert found["peers"][0]["operations_outside"] == 3000
+    assert found["peers"][0]["operations_outside"] == n
     assert found["service_time_s"]["max"] <= load["latency_s"]["max"]
 
 
@@ -120,8 +129,7 @@ def test_duration_ends_it(db):
     assert documents[0]["interval"]["duration_s"] == pytest.approx(1, abs=0.2)
 
 
-@pytest.mark.vm
-@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sig", [pytest.param(signal.SIGINT, marks=pytest.mark.vm), signal.SIGTERM])
 def test_nothing_stays_in_the_kernel(sig):
     with Service("--processes=1") as service, ioprof_run.start(service.pid) as prof:
         programs = prof.program_ids()

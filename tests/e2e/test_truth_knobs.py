@@ -45,8 +45,7 @@ WAITS = {
 }
 
 # Which are run under other kernels too.
-VM = {("prefork", "calls"), ("prefork", "calls-poll"), ("prefork", "streamed"), ("threads", "calls"),
-      ("threads", "lock-while-sleeping"), ("threads", "two-peers"), ("acceptor", "sleep"), ("loop+pool", "calls")}
+VM = {("prefork", "calls-poll"), ("threads", "lock-while-sleeping"), ("acceptor", "all"), ("loop+pool", "calls")}
 
 
 def cases(models, knobs):
@@ -103,17 +102,24 @@ def test_pool_behind_a_loop(model, knob, observe):
     check_pool(doc, truth, load, cpu_s)
 
 
-@pytest.mark.parametrize("knob", [pytest.param("calls", marks=pytest.mark.vm), "calls-in-pieces", "two-peers", "cpu",
-                                  "sleep", "streamed"])
-@pytest.mark.parametrize("family", ["tcp", "unix"])
+@pytest.mark.parametrize("knob, family", [
+    pytest.param(knob, family, id=f"{family}-{knob}",
+                 marks=[pytest.mark.vm] if (knob, family) == ("calls", "unix") else [])
+    for knob in ("calls", "calls-in-pieces", "two-peers", "cpu", "sleep", "streamed") for family in ("tcp", "unix")
+])
 def test_event_loop(knob, family, observe):
     check_loop(*observe((CALLS | WAITS)[knob], "--model=loop", family=family, requests=400, connections=8))
 
 
-@pytest.mark.parametrize("service_family, peer_family", [
-    pytest.param("unix", "unix", marks=pytest.mark.vm), ("tcp", "unix"), ("unix", "tcp"), ("tcp6", "tcp6"),
+FAMILIES = [("unix", "unix"), ("tcp", "unix"), ("unix", "tcp"), ("tcp6", "tcp6")]
+VM_FAMILIES = {("prefork", "unix", "unix"), ("loop+pool-writes", "unix", "unix"), ("threads", "tcp6", "tcp6")}
+
+
+@pytest.mark.parametrize("model, service_family, peer_family", [
+    pytest.param(model, *families, id="-".join((model, *families)),
+                 marks=[pytest.mark.vm] if (model, *families) in VM_FAMILIES else [])
+    for model in (*BLOCKING, *POOLS) for families in FAMILIES
 ])
-@pytest.mark.parametrize("model", [*BLOCKING, *POOLS])
 def test_families(model, service_family, peer_family, observe):
     with Downstream(peer_family) as downstream:
         doc, truth, load, cpu_s = observe(f"--cpu=500 --call={downstream.address},3,3000", *(BLOCKING | POOLS)[model],
@@ -139,7 +145,7 @@ CLIENTS = {
 
 @pytest.mark.parametrize("model, client", [
     pytest.param(model, client, id=f"{model}-{client}",
-                 marks=[pytest.mark.vm] if (model, client) in {("prefork", "slow-sender"), ("threads", "think")} else [])
+                 marks=[pytest.mark.vm] if (model, client) == ("prefork", "slow-sender") else [])
     for model in [*BLOCKING, "loop+pool-writes"] for client in CLIENTS
     if model not in POOLS or not client.startswith("slow-sender")  # there the loop reads the request: below
 ])
