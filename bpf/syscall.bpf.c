@@ -16,8 +16,11 @@
 /* Which way a system call moves a socket's bytes, by number. Set by user space. */
 const volatile unsigned char syscall_messages[IOP_SYSCALLS] = {};
 
-/* The address may have been another socket's: a socket's inode number is its own while it lives. */
-static __always_inline struct conn *conn_of_inode(struct sock *sk, u64 inode)
+/*
+ * The address may have been another socket's: a socket's inode number is its own while it lives.
+ * What became readable since the other one's last response arrived for this one.
+ */
+static __always_inline struct conn *conn_of_inode(struct sock *sk, u64 inode, u64 *ret_arrival)
 {
 	struct conn *c = conn_lookup(sk);
 	u64 key = (u64)sk;
@@ -28,6 +31,7 @@ static __always_inline struct conn *conn_of_inode(struct sock *sk, u64 inode)
 		c->inode = inode;
 		return c;
 	}
+	*ret_arrival = c->state == CONN_OPEN ? 0 : c->arrival;
 	bpf_map_delete_elem(&conns_hash, &key);
 	return NULL;
 }
@@ -43,7 +47,7 @@ int BPF_PROG(on_syscall_exit, struct pt_regs *regs, long ret)
 	struct file *file;
 	struct conn *c;
 	struct sock *sk;
-	u64 inode;
+	u64 inode, arrival = 0;
 	u8 way;
 
 	if (!t)
@@ -63,12 +67,13 @@ int BPF_PROG(on_syscall_exit, struct pt_regs *regs, long ret)
 	if (!sk)
 		return 0;
 	inode = BPF_CORE_READ(file, f_inode, i_ino);
-	c = conn_of_inode(sk, inode);
+	c = conn_of_inode(sk, inode, &arrival);
 	if (!c) {
 		c = conn_create(sk, t, way == IOP_SENDS);
 		if (!c)
 			return 0;
 		c->inode = inode;
+		c->arrival = arrival;
 	}
 	return message(sk, c, t, (int)ret, way == IOP_RECEIVES_FLAGS ? (int)call.args[3] : 0,
 		       way == IOP_SENDS);
