@@ -120,7 +120,8 @@ for socket in root.sock out.sock; do
 	done
 done
 
-# One thread for all CPUs of the guest and no cmpxchg16b: both emulate faster.
+# One thread for all CPUs of the guest and no cmpxchg16b: both emulate faster. 7.3 allocates task storage with it, though:
+# there, VM_CPU=max.
 memory=${VM_MEMORY:-1024}M
 parameters="console=ttyS0 quiet loglevel=4 panic=-1 oops=panic random.trust_cpu=on mitigations=off"
 parameters="$parameters tsc=reliable no_timer_check ${VM_APPEND-}"
