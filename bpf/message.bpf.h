@@ -209,7 +209,7 @@ static __always_inline void server_send(struct conn *c, struct thread *t, u32 ti
 		thread_take_pending(t);
 		return;
 	}
-	if (c->leftover && !c->arrival) {
+	if (c->leftover && c->arrival <= c->leftover) {
 		/* An answer: it was a request after all, sent before the last one was answered. */
 		spent = t->cost;
 		request_open(c, t, tid, c->leftover);

@@ -47,6 +47,20 @@ static __always_inline void readable(struct conn *c, u64 now)
 		c->arrival = now;
 }
 
+/*
+ * AF_UNIX queues data before it says so, and the reader may have been quicker: what is said is then
+ * old news of what has been read. It arrived no later than that.
+ */
+static __always_inline void readable_late(struct conn *c)
+{
+	if (c->role != ROLE_SERVER || c->arrival)
+		return;
+	if (c->leftover)
+		c->arrival = c->leftover;
+	else if (c->state == CONN_OPEN && !c->request_arrival)
+		c->request_arrival = c->start;
+}
+
 /* A socket no observed thread has touched yet: it may wait to be accepted. */
 static __always_inline void readable_unknown(struct sock *sk, u16 family)
 {
@@ -74,10 +88,12 @@ int BPF_PROG(on_readable, struct sock *sk)
 
 	if (!has_socket_storage || sk->sk_bpf_storage)
 		c = conn_lookup(sk);
-	if (c)
-		readable(c, bpf_ktime_get_ns());
-	else
+	if (!c)
 		readable_unknown(sk, sock_family(sk));
+	else if (sock_family(sk) == AF_UNIX && !SOCK_READ(sk, sk_receive_queue.qlen))
+		readable_late(c);
+	else
+		readable(c, bpf_ktime_get_ns());
 	return 0;
 }
 

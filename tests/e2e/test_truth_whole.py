@@ -44,8 +44,8 @@ VM = {("prefork", "tcp"), ("threads", "unix"), ("acceptor-queue", "tcp"), ("loop
 def test_latency_and_model(model, family, db):
     args, options, expected = MODELS[model]
     with Service("--cpu=1000", f"--call={db},3,4000", *args, family=family) as service:
-        before = service.cpu_s()
         with ioprof_run.start(service.pid) as prof:
+            before = service.cpu_s()
             load = service.load(requests=200, **options)
             truth = service.truth(200)
             doc = prof.stop()
