@@ -89,7 +89,7 @@ static __always_inline void operation_counts(struct conn *c, struct thread *t, u
 {
 	u64 io_ns;
 
-	c->counted = t->open || t->loop || thread_is_pooled(t);
+	c->counted = t->open || t->leftover || t->loop || thread_is_pooled(t);
 	if (t->loop) {
 		io_ns = (c->arrival > c->start ? c->arrival : now) - c->start;
 		t->cost.io_ns += io_ns;
@@ -158,6 +158,7 @@ static __always_inline void server_receive(struct conn *c, struct thread *t, u32
 		if (t->request && !t->open)
 			cost_clear(&t->cost);
 		c->leftover = now;
+		t->leftover = true;
 		return;
 	}
 	if (c->state != CONN_OPEN) {

@@ -67,6 +67,7 @@ static __always_inline void request_open(struct conn *c, struct thread *t, u32 t
 	c->request_arrival = c->arrival <= now ? c->arrival : now;
 	c->arrival = 0;
 	c->leftover = 0;
+	t->leftover = false;
 	c->opener = tid;
 	c->loop = t->loop;
 	c->state = CONN_OPEN;
