@@ -37,8 +37,13 @@ def wait_tolerance(s):
     return max(WAIT_SHARE * s, WAIT_S)
 
 
+# Events the kernel itself skips: an interrupt's, above a program that runs already. ioprof can only count them.
+SKIPPED_BY_KERNEL = 3
+
+
 def check_losses(doc):
-    assert not any(doc["losses"].values()), doc["losses"]
+    lost = {name: n for name, n in doc["losses"].items() if n and name != "recursion"}
+    assert not lost and doc["losses"]["recursion"] <= SKIPPED_BY_KERNEL, doc["losses"]
 
 
 def check_closure(doc):

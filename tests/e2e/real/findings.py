@@ -61,7 +61,9 @@ class Findings:
         """What holds for every service: the books close, nothing was lost, no number is absurd."""
         closure = self.document["quality"]["closure"]
         self.expect(0.97 <= closure <= 1.03, f"closure {closure:.4f}")
-        lost = {name: n for name, n in self.document["losses"].items() if n}
+        # An event in an interrupt above a program that runs already is skipped by the kernel; ioprof can only count it.
+        allowed = {"recursion": 3}
+        lost = {name: n for name, n in self.document["losses"].items() if n > allowed.get(name, 0)}
         self.expect(not lost, f"losses: {lost}")
         for name in (*WAITS, "cpu", "run_queue", "overlapped", "unattributed"):
             self.expect(0 <= self.part_s(name) <= self.service_time_s * 1.03,
