@@ -10,12 +10,10 @@
 
 #include "message.bpf.h"
 
-#define TCP_ESTABLISHED 1
 #define TCP_FIN_WAIT1 4
 #define TCP_CLOSE 7
 #define TCP_LAST_ACK 9
 #define TCP_LISTEN 10
-#define TCP_CLOSE_WAIT 8
 
 /* Set A, kernels from 6.3: every message received, or tried to. Once per call; other processes' end
  * at the first look-up. */

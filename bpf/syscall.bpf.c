@@ -10,9 +10,6 @@
 
 #include "message.bpf.h"
 
-#define S_IFMT 0170000
-#define S_IFSOCK 0140000
-
 /* Which way a system call moves a socket's bytes, by number. Set by user space. */
 const volatile unsigned char syscall_messages[IOP_SYSCALLS] = {};
 

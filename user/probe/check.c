@@ -148,21 +148,12 @@ static void check_mounts(struct checks *checks)
 	check(checks, true, false, "mounts", "neither tracefs nor bpffs is needed", NULL, 4);
 }
 
-static int silence(enum libbpf_print_level level, const char *format, va_list args)
-{
-	(void)level;
-	(void)format;
-	(void)args;
-	return 0;
-}
-
 int probe_check(probe_check_fn report, void *ctx)
 {
 	struct checks checks = {.report = report, .ctx = ctx};
 	struct kernel kernel;
 
-	if (!getenv("IOPROF_DEBUG"))
-		(void)libbpf_set_print(silence);
+	programs_quiet();
 	check_permissions(&checks);
 	if (check_types(&checks, &kernel)) {
 		check_features(&checks, &kernel);

@@ -235,14 +235,6 @@ static int name_services(struct probe *probe, const struct probe_opts *opts,
 	return 0;
 }
 
-static int silence(enum libbpf_print_level level, const char *format, va_list args)
-{
-	(void)level;
-	(void)format;
-	(void)args;
-	return 0;
-}
-
 static int open_into(struct probe *probe, const struct probe_opts *opts, struct probe_error *error)
 {
 	struct programs_opts programs = {
@@ -285,8 +277,7 @@ int probe_open(const struct probe_opts *opts, struct probe **ret_probe,
 	_cleanup_(probe_closep) struct probe *probe = NULL;
 	int r;
 
-	if (!getenv("IOPROF_DEBUG"))
-		(void)libbpf_set_print(silence);
+	programs_quiet();
 	probe = calloc(1, sizeof(*probe));
 	if (!probe)
 		return -ENOMEM;

@@ -2,6 +2,8 @@
 #include "probe/programs.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <bpf/libbpf.h>
@@ -32,6 +34,20 @@ bool programs_set_possible(const struct kernel *kernel, enum probe_socket_set se
 	default:
 		return true;
 	}
+}
+
+static int silence(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level;
+	(void)format;
+	(void)args;
+	return 0;
+}
+
+void programs_quiet(void)
+{
+	if (!getenv("IOPROF_DEBUG"))
+		(void)libbpf_set_print(silence);
 }
 
 static void choose_messages(struct ioprof_bpf *skel, const struct programs_opts *opts)

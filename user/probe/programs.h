@@ -24,6 +24,9 @@ const char *programs_set_name(enum probe_socket_set set);
 /* Whether the kernel's type information lets the set be tried at all. */
 bool programs_set_possible(const struct kernel *kernel, enum probe_socket_set set);
 
+/* Keeps libbpf from printing, unless the environment asks for its words (IOPROF_DEBUG). */
+void programs_quiet(void);
+
 /* Opens, sizes, configures and loads; nothing runs yet. 0, or -errno of the load. */
 int programs_load(const struct programs_opts *opts, struct ioprof_bpf **ret_skeleton);
 
