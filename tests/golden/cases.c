@@ -108,9 +108,9 @@ static void set_cost(struct snapshot *s, uint64_t switches, uint64_t messages)
 	s->n_programs = 2;
 	s->programs = must(calloc(s->n_programs, sizeof(*s->programs)));
 	s->programs[0] = (struct program_cost){
-		.name = "sched_switch", .runs = switches, .run_ns = switches * 310};
+		.name = must(strdup("sched_switch")), .runs = switches, .run_ns = switches * 310};
 	s->programs[1] = (struct program_cost){
-		.name = "sock_recv", .runs = messages, .run_ns = messages * 240};
+		.name = must(strdup("sock_recv")), .runs = messages, .run_ns = messages * 240};
 }
 
 static void serve_as_workers(struct service *service, uint32_t workers)

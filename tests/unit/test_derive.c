@@ -239,8 +239,8 @@ static void test_probe_cost(void **state)
 	s->programs = calloc(2, sizeof(*s->programs));
 	assert_non_null(s->programs);
 	s->n_programs = 2;
-	s->programs[0] = (struct program_cost){.name = "a", .runs = 1, .run_ns = 250000000};
-	s->programs[1] = (struct program_cost){.name = "b", .runs = 2, .run_ns = 500000000};
+	s->programs[0] = (struct program_cost){.name = strdup("a"), .runs = 1, .run_ns = 250000000};
+	s->programs[1] = (struct program_cost){.name = strdup("b"), .runs = 2, .run_ns = 500000000};
 	assert_close(derive_probe_cpu_s(s), 0.75, 1e-12);
 }
 

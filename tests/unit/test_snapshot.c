@@ -37,7 +37,8 @@ static struct snapshot *make(unsigned int seed, const char *const *peers)
 	for (unsigned int i = 0; i < LOSS_COUNT; i++)
 		s->losses[i] = seed * (i + 1);
 	s->programs = calloc(1, sizeof(*s->programs));
-	s->programs[0] = (struct program_cost){.name = "p", .runs = seed, .run_ns = seed * 3};
+	s->programs[0] =
+		(struct program_cost){.name = strdup("p"), .runs = seed, .run_ns = seed * 3};
 	s->n_programs = 1;
 	service->name = copy_of(seed == 1 ? "first" : "last");
 	service->pids = calloc(seed, sizeof(pid_t));

@@ -12,15 +12,6 @@
 
 #include "model/snapshot.h"
 
-#define TRACE_NO_PEER UINT32_MAX
-
-/* A stretch of a request: one burst of CPU, one wait. */
-struct trace_segment {
-	uint64_t ns;
-	enum part part;
-	uint32_t peer; /* of a network wait: whom for, or TRACE_NO_PEER */
-};
-
 /* One request, its segments in order. */
 struct trace_sample {
 	uint64_t start_ns; /* since the start of the interval */

@@ -26,14 +26,14 @@
 #define DEFAULT_PERIOD_S .1
 #define MOST_SERVERS 1000000 /* of a peer: more are no limit */
 
-struct traces {
+struct simulated {
 	struct des_step *steps;
 	struct des_trace *traces;
 	size_t n;
 	uint32_t *peers; /* n_peers of the evidence, then one without limit */
 };
 
-static void traces_done(struct traces *t)
+static void simulated_done(struct simulated *t)
 {
 	free(t->steps);
 	free(t->traces);
@@ -87,7 +87,7 @@ static size_t count_segments(const struct evidence_sample *e)
 }
 
 static int traces_fill(const struct evidence_sample *e, const struct replay_opts *opts,
-		       struct traces *t)
+		       struct simulated *t)
 {
 	size_t next = 0;
 
@@ -116,7 +116,7 @@ static int traces_fill(const struct evidence_sample *e, const struct replay_opts
 }
 
 /* Bursts from limit_s on go to processes of their own, which share the processors. */
-static void split_bursts(struct traces *t, double limit_s)
+static void split_bursts(struct simulated *t, double limit_s)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		struct des_step *steps = &t->steps[t->traces[i].steps - t->steps];
@@ -183,7 +183,7 @@ static int loops_of(const struct evidence_sample *e, const struct replay_opts *o
 }
 
 static struct des_scenario scenario(const struct evidence_sample *e, const struct replay_opts *opts,
-				    const struct traces *t, const uint32_t *helpers)
+				    const struct simulated *t, const uint32_t *helpers)
 {
 	uint32_t cores = (uint32_t)ceil(e->cpus);
 	uint64_t requests = opts->requests ? opts->requests : REQUESTS;
@@ -208,7 +208,7 @@ static struct des_scenario scenario(const struct evidence_sample *e, const struc
 int replay_compare(const struct evidence_sample *e, const struct replay_opts *opts,
 		   struct replay_result *ret_result)
 {
-	_cleanup_(traces_done) struct traces traces = {0};
+	_cleanup_(simulated_done) struct simulated traces = {0};
 	_cleanup_free_ double *peer_s = NULL;
 	struct replay_result result = {0};
 	struct request_sums sums;

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Merging builds the sum as a third snapshot and swaps it in at the end, so a failure half way
- * leaves no trace.
- */
+/* A snapshot's making and end. How two become one: merge.c. */
 #include "model/snapshot.h"
 
 #include <errno.h>
@@ -10,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "model/snapshot_internal.h"
 
 static void free_strings(char **strings, size_t n)
 {
@@ -25,6 +23,10 @@ static void service_done(struct service *service)
 	for (size_t i = 0; i < service->n_peers; i++)
 		free(service->peers[i].address);
 	free(service->peers);
+	free_strings(service->surroundings.components, service->surroundings.n_components);
+	free(service->blocking_file);
+	traces_done(&service->traces);
+	free(service->lanes);
 	free_strings(service->notes, service->n_notes);
 }
 
@@ -38,6 +40,8 @@ struct snapshot *snapshot_new(size_t n_services)
 	if (!s->services)
 		return NULL;
 	s->n_services = n_services;
+	for (size_t i = 0; i < n_services; i++)
+		s->services[i].traces.limit = TRACE_KEYS;
 	return TAKE(s);
 }
 
@@ -48,6 +52,8 @@ void snapshot_free(struct snapshot *s)
 	for (size_t i = 0; i < s->n_services; i++)
 		service_done(&s->services[i]);
 	free(s->services);
+	for (size_t i = 0; i < s->n_programs; i++)
+		free(s->programs[i].name);
 	free(s->programs);
 	free_strings(s->notes, s->n_notes);
 	free(s);
@@ -58,12 +64,7 @@ void snapshot_freep(struct snapshot **s)
 	snapshot_free(*s);
 }
 
-/*
- * Room for one more element behind n of them. Arrays grow by doubling, and a power of two is where
- * one is full, so the count alone says when to grow. Returns the array, moved perhaps, or NULL with
- * the old one still valid.
- */
-static void *array_grow(void *array, size_t n, size_t element_size)
+void *snapshot_grow(void *array, size_t n, size_t element_size)
 {
 	if (n & (n - 1))
 		return array;
@@ -77,7 +78,7 @@ struct peer *service_add_peer(struct service *service, const char *address)
 
 	if (!copy)
 		return NULL;
-	peers = array_grow(service->peers, service->n_peers, sizeof(*peers));
+	peers = snapshot_grow(service->peers, service->n_peers, sizeof(*peers));
 	if (!peers)
 		return NULL;
 	service->peers = peers;
@@ -86,225 +87,103 @@ struct peer *service_add_peer(struct service *service, const char *address)
 	return peer;
 }
 
-static int add_note(char ***notes, size_t *n_notes, const char *note)
+int snapshot_add_string(char ***strings, size_t *n_strings, const char *string)
 {
-	_cleanup_free_ char *copy = strdup(note);
+	_cleanup_free_ char *copy = strdup(string);
 	char **grown;
 
 	if (!copy)
 		return -ENOMEM;
-	grown = array_grow(*notes, *n_notes, sizeof(*grown));
+	grown = snapshot_grow(*strings, *n_strings, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
-	*notes = grown;
-	grown[(*n_notes)++] = TAKE(copy);
+	*strings = grown;
+	grown[(*n_strings)++] = TAKE(copy);
 	return 0;
 }
 
 int service_add_note(struct service *service, const char *note)
 {
-	return add_note(&service->notes, &service->n_notes, note);
+	return snapshot_add_string(&service->notes, &service->n_notes, note);
 }
 
 int snapshot_add_note(struct snapshot *s, const char *note)
 {
-	return add_note(&s->notes, &s->n_notes, note);
+	return snapshot_add_string(&s->notes, &s->n_notes, note);
 }
 
-/* Adds the notes that are not there yet: an interval that lacks the same as the last one says so
- * once. */
-static int merge_notes(char ***dst, size_t *n_dst, char *const *src, size_t n_src)
+int service_add_component(struct service *service, const char *name)
 {
-	for (size_t i = 0; i < n_src; i++) {
-		size_t at = 0;
-		int r;
+	struct surroundings *on = &service->surroundings;
+	size_t at = 0;
+	char *added;
+	int r;
 
-		while (at < *n_dst && strcmp((*dst)[at], src[i]) != 0)
-			at++;
-		if (at < *n_dst)
-			continue;
-		r = add_note(dst, n_dst, src[i]);
-		if (r < 0)
-			return r;
-	}
+	while (at < on->n_components && strcmp(on->components[at], name) < 0)
+		at++;
+	if (at < on->n_components && strcmp(on->components[at], name) == 0)
+		return 0;
+	r = snapshot_add_string(&on->components, &on->n_components, name);
+	if (r < 0)
+		return r;
+	added = on->components[on->n_components - 1];
+	memmove(&on->components[at + 1], &on->components[at],
+		(on->n_components - 1 - at) * sizeof(*on->components));
+	on->components[at] = added;
 	return 0;
 }
 
-static int merge_programs(struct snapshot *dst, const struct snapshot *src)
+/* A peer and where it was before sorting. */
+struct placed {
+	const struct peer *peer;
+	uint32_t was;
+};
+
+static int compare_placed(const void *left, const void *right)
 {
-	for (size_t i = 0; i < src->n_programs; i++) {
-		const struct program_cost *cost = &src->programs[i];
-		size_t at = 0;
-
-		while (at < dst->n_programs && strcmp(dst->programs[at].name, cost->name) != 0)
-			at++;
-		if (at == dst->n_programs) {
-			struct program_cost *grown = array_grow(dst->programs, at, sizeof(*grown));
-
-			if (!grown)
-				return -ENOMEM;
-			dst->programs = grown;
-			grown[dst->n_programs++] = (struct program_cost){.name = cost->name};
-		}
-		dst->programs[at].runs += cost->runs;
-		dst->programs[at].run_ns += cost->run_ns;
-	}
-	return 0;
-}
-
-static int compare_peers(const void *left, const void *right)
-{
-	const struct peer *a = left, *b = right;
+	const struct peer *a = ((const struct placed *)left)->peer;
+	const struct peer *b = ((const struct placed *)right)->peer;
 
 	if (a->wait.sum_ns != b->wait.sum_ns)
 		return a->wait.sum_ns < b->wait.sum_ns ? 1 : -1;
 	return strcmp(a->address, b->address);
 }
 
-static int merge_peers(struct service *dst, const struct service *src)
+static void renumber_peers(struct traces *traces, const uint32_t *now)
 {
-	for (size_t i = 0; i < src->n_peers; i++) {
-		const struct peer *from = &src->peers[i];
-		struct peer *to = NULL;
+	for (size_t i = 0; i < traces->n; i++) {
+		for (size_t k = 0; k < traces->kept[i].n_segments; k++) {
+			uint32_t *peer = &traces->kept[i].segments[k].peer;
 
-		for (size_t j = 0; j < dst->n_peers && !to; j++) {
-			if (strcmp(dst->peers[j].address, from->address) == 0)
-				to = &dst->peers[j];
+			if (*peer != TRACE_NO_PEER)
+				*peer = now[*peer];
 		}
-		if (!to)
-			to = service_add_peer(dst, from->address);
-		if (!to)
-			return -ENOMEM;
-		to->operations += from->operations;
-		to->operations_outside += from->operations_outside;
-		dist_merge(&to->wait, &from->wait);
 	}
-	if (dst->n_peers)
-		qsort(dst->peers, dst->n_peers, sizeof(*dst->peers), compare_peers);
-	return 0;
 }
 
-static void merge_requests(struct requests *dst, const struct requests *src)
+int service_sort_peers(struct service *service)
 {
-	dst->completed += src->completed;
-	dst->arrival_unknown += src->arrival_unknown;
-	dst->at_attach += src->at_attach;
-	dst->aborted += src->aborted;
-	dst->operations += src->operations;
-	dst->waits += src->waits;
-	dst->parallel_ns += src->parallel_ns;
-}
+	size_t n = service->n_peers, room = 1;
+	_cleanup_free_ struct placed *placed = NULL;
+	_cleanup_free_ struct peer *sorted = NULL;
+	_cleanup_free_ uint32_t *now = NULL;
 
-static uint32_t larger(uint32_t a, uint32_t b)
-{
-	return a > b ? a : b;
-}
-
-/* What was once proven stays proven: the counts since attach only grow. */
-static void merge_evidence(struct evidence *dst, const struct evidence *src)
-{
-	dst->opened_by_loop += src->opened_by_loop;
-	dst->opened_by_worker += src->opened_by_worker;
-	dst->handed_off += src->handed_off;
-	dst->pool_ns += src->pool_ns;
-	dst->own_ns += src->own_ns;
-	dst->processes_serving = larger(dst->processes_serving, src->processes_serving);
-	dst->threads_serving = larger(dst->threads_serving, src->threads_serving);
-	dst->loops = larger(dst->loops, src->loops);
-	dst->listens |= src->listens;
-}
-
-/* Everything of a service that is a number. */
-static void merge_figures(struct service *dst, const struct service *src)
-{
-	merge_requests(&dst->requests, &src->requests);
-	dist_merge(&dst->latency, &src->latency);
-	dist_merge(&dst->queue_wait, &src->queue_wait);
-	dist_merge(&dst->service_time, &src->service_time);
-	for (int i = 0; i < PART_COUNT; i++)
-		dist_merge(&dst->parts[i], &src->parts[i]);
-	dst->overlapped_io_ns += src->overlapped_io_ns;
-	dst->moments.xx += src->moments.xx;
-	dst->moments.yy += src->moments.yy;
-	dst->moments.xy += src->moments.xy;
-	dst->cpu_ns += src->cpu_ns;
-	dst->cpu_observed_ns += src->cpu_observed_ns;
-	dst->workers.count = src->workers.count;
-	dst->workers.processes = src->workers.processes;
-	dst->workers.busy_ns += src->workers.busy_ns;
-	dst->workers.wall_ns += src->workers.wall_ns;
-	merge_evidence(&dst->evidence, &src->evidence);
-}
-
-/* Makes dst's name and pids those of src. */
-static int copy_identity(struct service *dst, const struct service *src)
-{
-	_cleanup_free_ char *name = src->name ? strdup(src->name) : NULL;
-	_cleanup_free_ pid_t *pids = calloc(src->n_pids ? src->n_pids : 1, sizeof(*pids));
-
-	if (!pids || (src->name && !name))
+	while (room < n) /* as much as snapshot_grow() has given */
+		room *= 2;
+	placed = calloc(room, sizeof(*placed));
+	sorted = calloc(room, sizeof(*sorted));
+	now = calloc(room, sizeof(*now));
+	if (!placed || !sorted || !now)
 		return -ENOMEM;
-	if (src->n_pids)
-		memcpy(pids, src->pids, src->n_pids * sizeof(*pids));
-	free(dst->name);
-	free(dst->pids);
-	dst->name = TAKE(name);
-	dst->pids = TAKE(pids);
-	dst->n_pids = src->n_pids;
-	return 0;
-}
-
-static int service_merge(struct service *dst, const struct service *src)
-{
-	int r;
-
-	merge_figures(dst, src);
-	r = copy_identity(dst, src);
-	if (r < 0)
-		return r;
-	r = merge_peers(dst, src);
-	if (r < 0)
-		return r;
-	return merge_notes(&dst->notes, &dst->n_notes, src->notes, src->n_notes);
-}
-
-/* Adds src to a snapshot that may be left half merged. */
-static int accumulate(struct snapshot *dst, const struct snapshot *src)
-{
-	int r;
-
-	dst->duration_ns += src->duration_ns;
-	for (int i = 0; i < LOSS_COUNT; i++)
-		dst->losses[i] += src->losses[i];
-	r = merge_programs(dst, src);
-	if (r < 0)
-		return r;
-	r = merge_notes(&dst->notes, &dst->n_notes, src->notes, src->n_notes);
-	for (size_t i = 0; r >= 0 && i < src->n_services; i++)
-		r = service_merge(&dst->services[i], &src->services[i]);
-	return r;
-}
-
-int snapshot_merge(struct snapshot *dst, const struct snapshot *src)
-{
-	_cleanup_(snapshot_freep) struct snapshot *sum = NULL;
-	struct snapshot old = *dst;
-	int r;
-
-	if (dst->n_services != src->n_services)
-		return -EINVAL;
-	sum = snapshot_new(dst->n_services);
-	if (!sum)
-		return -ENOMEM;
-	sum->start_unix_ns = dst->start_unix_ns;
-	sum->cost_known = dst->cost_known && src->cost_known;
-	r = accumulate(sum, dst);
-	if (r < 0)
-		return r;
-	r = accumulate(sum, src);
-	if (r < 0)
-		return r;
-	*dst = *sum;
-	*sum = old;
+	for (size_t i = 0; i < n; i++)
+		placed[i] = (struct placed){&service->peers[i], (uint32_t)i};
+	qsort(placed, n, sizeof(*placed), compare_placed);
+	for (size_t i = 0; i < n; i++) {
+		sorted[i] = *placed[i].peer;
+		now[placed[i].was] = (uint32_t)i;
+	}
+	free(service->peers);
+	service->peers = TAKE(sorted);
+	renumber_peers(&service->traces, now);
 	return 0;
 }

@@ -16,7 +16,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "in_flight.h"
 #include "model/hist.h"
+#include "model/trace.h"
 
 /* clang-format off */
 enum part {
@@ -58,6 +60,17 @@ struct ratio_moments {
 	double xx, yy, xy;
 };
 
+/* Operations that began with so many of this service's in flight at the peer, and what they took:
+ * last byte sent to first byte of the answer. */
+struct peer_load {
+	uint64_t operations, sum_ns;
+};
+
+/* Waits other than for readiness that stopped an event loop, and with it all its requests. */
+struct blocked {
+	uint64_t count, sum_ns, max_ns;
+};
+
 /* One remote end of the service's client-role connections. */
 struct peer {
 	/* "127.0.0.1:5432", "[::1]:6379", "unix:/run/x.sock", "other peers"; may hold any bytes */
@@ -66,6 +79,8 @@ struct peer {
 	uint64_t operations_outside; /* turns outside any request (background work) */
 	/* one entry per operation within requests: time waited for it, 0 if it never blocked */
 	struct dist wait;
+	struct peer_load loads[IOP_IN_FLIGHT_BINS]; /* by in_flight_bin(), this one included */
+	struct blocked blocked; /* event loops that waited for it in a blocking call */
 };
 
 /* What the kernel saw of how the service runs its requests; concurrency.h draws the conclusion. */
@@ -87,6 +102,37 @@ struct workers {
 	uint32_t processes; /* that these belong to */
 	uint64_t busy_ns;   /* thread time not spent waiting for work */
 	uint64_t wall_ns;   /* the same in all: over the workers, the time each was observed */
+};
+
+/* One thread's time in the interval; the sum of the four is how long it was observed. */
+struct lane {
+	pid_t pid, tid;
+	uint64_t start_time; /* of the thread: with tid its identity */
+	char name[16];	     /* any bytes, terminated */
+	bool loop, serving;  /* proven to be an event loop; has read a request */
+	uint64_t cpu_ns, run_queue_ns, wait_ns, idle_ns;
+};
+
+/* Of a service in one snapshot, at most so many: the busiest. */
+#define LANES_MOST 256
+
+/* What the service runs on, as the system says at the end of the interval; 0 or NULL: not known. */
+struct surroundings {
+	double cpus;	  /* processors it can use at most: affinity, cpuset, quota (C_eff) */
+	double host_cpus; /* processors the machine has on line */
+	/* of its control groups' quota, within the interval: periods, those cut short, time lost */
+	uint64_t quota_periods, quota_throttled, throttled_ns;
+	uint64_t process_bytes;	     /* unique to one worker process (USS), mean */
+	uint64_t shared_bytes;	     /* of all its processes together (PSS), what is not unique */
+	uint64_t thread_bytes;	     /* by which a process grew per thread more */
+	uint64_t memory_limit_bytes; /* of its control group */
+	uint64_t memory_available_bytes; /* left for it: to that limit, or on the machine */
+	uint32_t backlog; /* most connections seen waiting to be accepted, as one was taken up */
+	bool interpreter_lock; /* threads of a process run one at a time (CPython, Ruby) */
+	/* what it is made of: interpreter, server, framework, client libraries, by the names of
+	 * docs/method.md; sorted, each once */
+	char **components;
+	size_t n_components;
 };
 
 struct requests {
@@ -120,15 +166,22 @@ struct service {
 	uint64_t cpu_observed_ns;
 	struct workers workers;
 	struct evidence evidence;
+	struct surroundings surroundings;
+	struct blocked blocked[PART_WAIT_COUNT]; /* by class */
+	char *blocking_file; /* name of the file of the longest disk wait among these, or NULL */
 	struct peer *peers;
 	size_t n_peers; /* by time waited, longest first */
+	struct traces traces;
+	struct lane *lanes; /* busiest first */
+	size_t n_lanes;
+	uint64_t lanes_left_out; /* threads observed that are not among them */
 	char **notes; /* what could not be told apart for this service and why; one sentence each */
 	size_t n_notes;
 };
 
 /* One BPF program's cost over the interval, by the kernel's own statistics. */
 struct program_cost {
-	const char *name; /* static */
+	char *name;
 	uint64_t runs, run_ns;
 };
 
@@ -161,7 +214,14 @@ void snapshot_freep(struct snapshot **s);
  */
 struct peer *service_add_peer(struct service *service, const char *address);
 int service_add_note(struct service *service, const char *note);
+int service_add_component(struct service *service, const char *name);
 int snapshot_add_note(struct snapshot *s, const char *note);
+
+/* Puts peers in order, and renumbers them in the traces. 0 or -ENOMEM. */
+int service_sort_peers(struct service *service);
+
+/* Puts lanes in order and leaves out all but the busiest LANES_MOST. */
+void service_sort_lanes(struct service *service);
 
 /*
  * Adds src to dst: the interval from dst's start to src's end, services matched by position, peers

@@ -140,15 +140,6 @@ static void take_row(struct row *row, const struct iop_peer *now, struct peer *p
 	}
 }
 
-static int compare_peers(const void *a, const void *b)
-{
-	const struct peer *x = a, *y = b;
-
-	if (x->wait.sum_ns != y->wait.sum_ns)
-		return x->wait.sum_ns > y->wait.sum_ns ? -1 : 1;
-	return strcmp(x->address, y->address);
-}
-
 static bool grown(const struct row *row, const struct iop_peer *now)
 {
 	return now->operations != row->last.operations ||
@@ -200,9 +191,7 @@ int peers_read(struct peers *peers, uint32_t epoch, struct snapshot *s)
 		if (max > peer->wait.max_ns)
 			peer->wait.max_ns = max;
 	}
-	for (size_t i = 0; i < s->n_services; i++)
-		if (s->services[i].n_peers)
-			qsort(s->services[i].peers, s->services[i].n_peers, sizeof(struct peer),
-			      compare_peers);
-	return 0;
+	for (size_t i = 0; i < s->n_services && r == 0; i++)
+		r = service_sort_peers(&s->services[i]);
+	return r;
 }

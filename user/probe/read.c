@@ -282,8 +282,11 @@ static int read_programs(struct probe *probe, struct snapshot *s)
 		past = &probe->program_past[i];
 		s->losses[LOSS_RECURSION] +=
 			counters_take(&past->recursion_misses, info.recursion_misses);
-		cost = &s->programs[s->n_programs++];
-		cost->name = skeleton->progs[i].name;
+		cost = &s->programs[s->n_programs];
+		cost->name = strdup(skeleton->progs[i].name);
+		if (!cost->name)
+			return -ENOMEM;
+		s->n_programs++;
 		cost->runs = counters_take(&past->runs, info.run_cnt);
 		cost->run_ns = counters_take(&past->run_ns, info.run_time_ns);
 	}

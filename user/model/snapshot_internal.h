@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the making of snapshots and their merging share. */
+#ifndef IOPROF_MODEL_SNAPSHOT_INTERNAL_H
+#define IOPROF_MODEL_SNAPSHOT_INTERNAL_H
+
+#include <stddef.h>
+
+/*
+ * Room for one more element behind n of them. Arrays grow by doubling, and a power of two is where
+ * one is full, so the count alone says when to grow. Returns the array, moved perhaps, or NULL with
+ * the old one still valid.
+ */
+void *snapshot_grow(void *array, size_t n, size_t element_size);
+
+/* Appends a copy. Returns 0, or -ENOMEM with nothing changed. */
+int snapshot_add_string(char ***strings, size_t *n_strings, const char *string);
+
+#endif
