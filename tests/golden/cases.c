@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cases.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,6 +127,77 @@ static void serve_as_workers(struct service *service, uint32_t workers)
 					      .listens = true};
 }
 
+/* A sampled request: CPU, then a wait for each peer of the service, and so on in turn. */
+static void add_trace(struct service *service, uint32_t key, uint64_t queue_wait_ns, uint64_t n)
+{
+	struct trace_segment segments[8];
+	struct trace trace = {
+		.key = key,
+		.start_ns = (int64_t)key * 2 - (int64_t)S,
+		.queue_wait_ns = queue_wait_ns,
+		.segments = segments,
+		.n_segments = n,
+	};
+
+	for (unsigned int i = 0; i < n; i++) {
+		bool waits = i % 2;
+
+		segments[i] = (struct trace_segment){
+			.ns = varied(waits ? 5 * MS : 300 * US, i, key),
+			.part = waits ? PART_NETWORK : PART_CPU,
+			.peer = waits ? i / 2 % (uint32_t)service->n_peers : TRACE_NO_PEER,
+		};
+		trace.wall_ns += segments[i].ns;
+	}
+	succeed(traces_add(&service->traces, &trace, 0, NULL));
+}
+
+static void add_loads(struct peer *peer)
+{
+	for (unsigned int n = 1; n < 40; n += n / 3 + 1)
+		peer->loads[in_flight_bin(n)] = (struct peer_load){100 / n, 100 / n * n * 900 * US};
+}
+
+static void add_lanes(struct service *service, size_t n)
+{
+	service->lanes = must(calloc(n, sizeof(*service->lanes)));
+	for (size_t i = 0; i < n; i++) {
+		struct lane *lane = &service->lanes[i];
+
+		*lane = (struct lane){
+			.pid = service->pids[0] + 1 + (pid_t)i,
+			.tid = service->pids[0] + 1 + (pid_t)i,
+			.start_time = 81234567890 + i,
+			.serving = true,
+			.cpu_ns = 2 * S - i * S / 2,
+			.run_queue_ns = 31 * MS,
+			.wait_ns = 6 * S,
+			.idle_ns = 1969 * MS,
+		};
+		(void)snprintf(lane->name, sizeof(lane->name), "worker\x1b %zu", i);
+	}
+	service->n_lanes = n;
+	service->lanes_left_out = 3;
+}
+
+static void set_surroundings(struct service *service)
+{
+	service->surroundings = (struct surroundings){
+		.cpus = 1.5,
+		.host_cpus = 2,
+		.quota_periods = 100,
+		.quota_throttled = 7,
+		.throttled_ns = 123 * MS,
+		.process_bytes = 45ull << 20,
+		.shared_bytes = 20ull << 20,
+		.memory_available_bytes = 3ull << 30,
+		.backlog = 5,
+		.interpreter_lock = true,
+	};
+	succeed(service_add_component(service, "gunicorn"));
+	succeed(service_add_component(service, "cpython"));
+}
+
 /* Two prefork workers that wait for a database; one peer is spoken to in the background only. */
 static struct snapshot *make_prefork(void)
 {
@@ -142,8 +214,17 @@ static struct snapshot *make_prefork(void)
 	add_peer(service, "127.0.0.1:5432", 2020, 6 * MS);
 	add_peer(service, "unix:/run/redis/redis.sock", 1010, 5200 * US);
 	add_peer(service, "[2001:db8::17]:443", 0, 0)->operations_outside = 12;
+	add_loads(&service->peers[0]);
 	serve_as_workers(service, 2);
 	set_cost(s, 12000, 9000);
+	s->host = must(strdup("web-1"));
+	service->traces.limit = 900000000;
+	add_trace(service, 800000000, 20 * MS, 7);
+	add_trace(service, 12345, 0, 1);
+	add_trace(service, 100000000, TRACE_NOT_KNOWN, 4);
+	service->traces.kept[1].truncated = 17;
+	add_lanes(service, 2);
+	set_surroundings(service);
 	return s;
 }
 
@@ -171,6 +252,11 @@ static struct snapshot *make_event_loop(void)
 					      .listens = true};
 	service->requests.arrival_unknown = 64;
 	service->requests.at_attach = 7;
+	service->blocked[PART_DISK] = (struct blocked){12, 80 * MS, 31 * MS};
+	service->blocked[PART_NETWORK] = (struct blocked){3, 30 * MS, 15 * MS};
+	service->peers[0].blocked = service->blocked[PART_NETWORK];
+	service->blocking_file = must(strdup("sessions.\xff"
+					     "db"));
 	set_cost(s, 90000, 35000);
 	return s;
 }
@@ -316,6 +402,18 @@ static struct snapshot *make_second(void)
 	service->requests.at_attach = 2;
 	service->requests.aborted = 1;
 	service->requests.parallel_ns = 321;
+	service->blocked[PART_LOCK] = (struct blocked){1, 2 * MS, 2 * MS};
+	service->blocked[PART_DISK] = (struct blocked){1, 3 * MS, 3 * MS};
+	service->blocking_file = must(strdup("log"));
+	add_loads(&service->peers[1]);
+	service->traces.limit = 700000000;
+	add_trace(service, 5000000, 3 * MS, 5);
+	add_lanes(service, 3);
+	set_surroundings(service);
+	service->surroundings.backlog = 4;
+	service->surroundings.memory_available_bytes = 1ull << 30;
+	succeed(service_add_component(service, "psycopg2"));
+	s->host = must(strdup("web-1"));
 	s->losses[LOSS_PEERS] = 6;
 	s->losses[LOSS_BUSY] = 1;
 	set_cost(s, 900, 1800);

@@ -21,9 +21,17 @@ ADD = {
     "count", "sum_ns", "duration_ns", "completed", "arrival_unknown", "at_attach", "aborted", "operations", "waits",
     "parallel_ns", "busy_ns", "wall_ns", "overlapped_io_ns", "cpu_total_ns", "cpu_observed_ns", "operations_outside",
     "opened_by_loop", "opened_by_worker", "handed_off", "pool_ns", "own_ns", "runs", "run_ns", "cpu_cpu_s2",
-    "wait_wait_s2", "cpu_wait_s2",
+    "wait_wait_s2", "cpu_wait_s2", "quota_periods", "quota_throttled", "throttled_ns", "cpu_ns", "run_queue_ns",
+    "wait_ns", "idle_ns",
 }
-MAX = {"max_ns", "processes_serving", "threads_serving", "loops"}
+MAX = {"max_ns", "processes_serving", "threads_serving", "loops", "backlog", "lanes_left_out"}
+LAST = {
+    "host", "name", "pids", "address", "pid", "tid", "start_time_ns", "cpus", "host_cpus", "process_bytes",
+    "shared_bytes", "thread_bytes", "memory_limit_bytes", "memory_available_bytes",
+}
+OR = {"listens", "loop", "serving", "interpreter_lock"}
+# What tells the elements of an array apart.
+KEYS = {"peers": ("address",), "programs": ("name",), "lanes": ("tid", "start_time_ns")}
 
 
 def load(name):
@@ -197,38 +205,59 @@ def test_top_level(name):
 
 # ---- merging ----
 
-def merge_keyed(key, a, b):
+def key_of(name, item):
+    return tuple(item[part] for part in KEYS[name])
+
+
+def merge_keyed(name, a, b):
     """Objects of two arrays, those with the same key merged."""
     merged = {}
     for item in itertools.chain(a, b):
-        merged[item[key]] = merge(merged[item[key]], item) if item[key] in merged else item
-    return sorted(merged.values(), key=lambda item: item[key])
+        key = key_of(name, item)
+        merged[key] = merge(merged[key], item) if key in merged else item
+    return [merged[key] for key in sorted(merged)]
+
+
+def merge_rows(a, b):
+    """[key, number...] of both, by key, the numbers of those with the same key added."""
+    rows = {}
+    for key, *numbers in itertools.chain(a, b):
+        rows[key] = [x + y for x, y in zip(rows.get(key, [0] * len(numbers)), numbers)]
+    return [[key, *rows[key]] for key in sorted(rows)]
+
+
+def merge_traces(a, b):
+    limit = min(a["limit"], b["limit"])
+    kept = sorted((row for row in a["kept"] + b["kept"] if row[0] < limit), key=lambda row: row[0])
+    if len(kept) > 256:
+        limit, kept = kept[256][0], kept[:256]
+    return {"limit": limit, "parts": a["parts"], "kept": kept}
 
 
 def merge_value(name, a, b):
-    if name in ("peers", "programs"):
-        return merge_keyed("address" if name == "peers" else "name", a, b)
+    if name in KEYS:
+        return merge_keyed(name, a, b)
     if name == "services":
         return [merge(x, y) for x, y in zip(a, b)]
-    if name == "buckets":
-        counts = dict(a)
-        for index, count in b:
-            counts[index] = counts.get(index, 0) + count
-        return [list(pair) for pair in sorted(counts.items())]
-    if name == "notes":
-        return list(dict.fromkeys(a + b))
+    if name in ("buckets", "loads"):
+        return merge_rows(a, b)
+    if name in ("notes", "components"):
+        union = list(dict.fromkeys(a + b))
+        return union if name == "notes" else sorted(union)
     if name in ("losses", "moments"):
         return {key: a[key] + b[key] for key in a}
     if name == "workers":
         return {**merge(a, b), "count": b["count"], "processes": b["processes"]}
+    if name == "traces":
+        return merge_traces(a, b)
     if isinstance(a, dict):
         return merge(a, b)
-    if name in ("name", "pids", "address"):
-        return b
+    if name in LAST:
+        return a if b is None else b
     if name == "start_unix_ns":
         return min(a, b)
-    if name in ("listens", "known"):
-        return a or b if name == "listens" else a and b
+    if name == "known" or name in OR:
+        return a or b if name in OR else a and b
     if name in MAX:
         return max(a, b)
     return a + b if name in ADD else None
@@ -236,22 +265,37 @@ def merge_value(name, a, b):
 
 def merge(a, b):
     """The sum of two documents without what is derived."""
-    return {name: merge_value(name, a[name], b[name]) for name in a}
+    merged = {name: merge_value(name, a[name], b[name]) for name in a}
+    if "blocking_file" in merged:
+        longest = max(a, b, key=lambda service: service["blocked"]["disk"]["max_ns"])
+        merged["blocking_file"] = longest["blocking_file"]
+    return merged
 
 
 def raw(value, name=None):
     """A document with None for what is derived, and what has a key sorted by it."""
-    if name in ("peers", "programs"):
-        return sorted((raw(item) for item in value), key=lambda item: item.get("address") or item["name"])
+    if name in KEYS:
+        return sorted((raw(item) for item in value), key=lambda item: key_of(name, item))
     if name == "services":
         return [raw(item) for item in value]
-    if name in ("losses", "moments"):
+    if name in ("losses", "moments", "traces"):
         return value
     if isinstance(value, dict):
         keep = ("count", "processes") if name == "workers" else ()
         return {k: v if k in keep else raw(v, k) for k, v in value.items() if k != "per_request"}
-    kept = ADD | MAX | {"buckets", "notes", "name", "pids", "address", "start_unix_ns", "listens", "known"}
+    kept = ADD | MAX | LAST | OR | {"buckets", "loads", "notes", "components", "start_unix_ns", "known", "blocking_file"}
     return value if name in kept else None
+
+
+def with_absolute_traces(document):
+    """Traces with start times since 1970 and names for parts and peers, which a merge may renumber."""
+    for service in document["services"]:
+        traces = service["traces"]
+        for row in traces["kept"]:
+            row[1] += document["interval"]["start_unix_ns"]
+            row[5] = [[traces["parts"][part], ns, *(service["peers"][i]["address"] for i in peer)]
+                      for part, ns, *peer in row[5]]
+    return document
 
 
 def without_none(value):
@@ -261,6 +305,7 @@ def without_none(value):
 
 
 def test_documents_merge_like_snapshots():
-    merged = without_none(merge(raw(load("merge-first")), raw(load("merge-second"))))
-    expected = without_none(raw(load("merge-sum")))
+    first, second, merged = (with_absolute_traces(load(f"merge-{name}")) for name in ("first", "second", "sum"))
+    expected = without_none(raw(merged))
+    merged = without_none(merge(raw(first), raw(second)))
     assert merged == expected

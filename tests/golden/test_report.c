@@ -69,7 +69,7 @@ static char *report(const struct snapshot *s, const struct report_opts *opts)
 	FILE *out = open_memstream(&text, &size);
 
 	assert_non_null(out);
-	assert_int_equal(opts ? report_text(out, s, opts) : report_json(out, s), 0);
+	assert_int_equal(opts ? report_text(out, s, opts) : report_json(out, s, NULL), 0);
 	assert_int_equal(fclose(out), 0);
 	return text;
 }
@@ -165,7 +165,7 @@ static void test_full_disk(void **state)
 	(void)state;
 	assert_non_null(full);
 	assert_int_equal(setvbuf(full, NULL, _IONBF, 0), 0);
-	assert_int_equal(report_json(full, s), -ENOSPC);
+	assert_int_equal(report_json(full, s, NULL), -ENOSPC);
 	assert_int_equal(report_text(full, s, &(struct report_opts){.utf8 = true}), -ENOSPC);
 	(void)fclose(full);
 }

@@ -68,10 +68,12 @@ static int read_probe(struct observation *o)
 /* Writes the report of what is unreported. */
 static void report(struct observation *o)
 {
+	const struct json_opts json = {.no_traces = o->options->no_traces};
+
 	log_progress_end();
 	if (o->reported && !o->options->json)
 		(void)putchar('\n');
-	o->output_error = output_report(o->unreported, o->options->json);
+	o->output_error = output_report(o->unreported, o->options->json ? &json : NULL);
 	o->reported = true;
 	snapshot_free(TAKE(o->unreported));
 }

@@ -178,6 +178,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPTION_TEXT:
 		options->json = false;
 		return 0;
+	case OPTION_NO_TRACES:
+		options->no_traces = true;
+		return 0;
 	case OPTION_MAX_PEERS:
 		return parse_rows("max-peers", arg, &options->max_peers);
 	case OPTION_MAX_PROCESSES:

@@ -18,6 +18,7 @@ struct options {
 	uint64_t duration_ns; /* 0: until told to end */
 	uint64_t interval_ns; /* 0: one report at the end */
 	bool json;
+	bool no_traces;			       /* in the JSON */
 	unsigned int max_peers, max_processes; /* 0: the probe's default */
 	enum probe_socket_set socket_set;
 	bool no_task_storage;

@@ -11,7 +11,6 @@
 #include "app/exit_status.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "report/report.h"
 
 /* What the terminal behind stdout can show; what is no terminal gets 80 columns and no colours. */
 static struct report_opts describe_terminal(void)
@@ -29,12 +28,12 @@ static struct report_opts describe_terminal(void)
 	return opts;
 }
 
-int output_report(const struct snapshot *s, bool json)
+int output_report(const struct snapshot *s, const struct json_opts *json)
 {
 	const struct report_opts opts = describe_terminal();
 	int r;
 
-	r = json ? report_json(stdout, s) : report_text(stdout, s, &opts);
+	r = json ? report_json(stdout, s, json) : report_text(stdout, s, &opts);
 	if (r < 0)
 		return r;
 	if (fflush(stdout) != 0)

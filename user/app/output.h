@@ -3,12 +3,11 @@
 #ifndef IOPROF_APP_OUTPUT_H
 #define IOPROF_APP_OUTPUT_H
 
-#include <stdbool.h>
+#include "report/report.h"
 
-#include "model/snapshot.h"
-
-/* Writes a report and sees to it that it arrives. Returns 0 or -errno. */
-int output_report(const struct snapshot *s, bool json);
+/* Writes a report and sees to it that it arrives: as JSON, or json NULL as text. Returns 0 or
+ * -errno. */
+int output_report(const struct snapshot *s, const struct json_opts *json);
 
 /*
  * To call after the last write to standard output: sees to it that it arrived. Returns the exit

@@ -283,6 +283,21 @@ static int copy_identity(struct service *dst, const struct service *src)
 	return 0;
 }
 
+/* Makes dst's host that of src, if that is known. */
+static int copy_host(struct snapshot *dst, const struct snapshot *src)
+{
+	char *host;
+
+	if (!src->host)
+		return 0;
+	host = strdup(src->host);
+	if (!host)
+		return -ENOMEM;
+	free(dst->host);
+	dst->host = host;
+	return 0;
+}
+
 static int service_merge(struct service *dst, const struct service *src, int64_t shift_ns)
 {
 	int r;
@@ -315,6 +330,9 @@ static int accumulate(struct snapshot *dst, const struct snapshot *src)
 	dst->duration_ns += src->duration_ns;
 	for (int i = 0; i < LOSS_COUNT; i++)
 		dst->losses[i] += src->losses[i];
+	r = copy_host(dst, src);
+	if (r < 0)
+		return r;
 	r = merge_programs(dst, src);
 	if (r < 0)
 		return r;

@@ -55,6 +55,7 @@ void snapshot_free(struct snapshot *s)
 	for (size_t i = 0; i < s->n_programs; i++)
 		free(s->programs[i].name);
 	free(s->programs);
+	free(s->host);
 	free_strings(s->notes, s->n_notes);
 	free(s);
 }

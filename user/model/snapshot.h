@@ -186,6 +186,7 @@ struct program_cost {
 };
 
 struct snapshot {
+	char *host;	       /* the machine's name, any bytes; NULL: not known */
 	int64_t start_unix_ns; /* wall clock at the start of the interval */
 	uint64_t duration_ns;  /* by the monotonic clock */
 	uint64_t losses[LOSS_COUNT];
@@ -226,9 +227,9 @@ void service_sort_lanes(struct service *service);
 /*
  * Adds src to dst: the interval from dst's start to src's end, services matched by position, peers
  * by address. Counts, sums and histograms add; maxima take the larger; what describes the end of
- * the interval (names, pids, worker counts) is src's. Returns 0, -EINVAL if the services differ in
- * number, -ENOMEM; on error dst is unchanged.
- * Pointers to what dst held are no longer valid.
+ * the interval (names, pids, worker counts) is src's; what src does not know stays. Returns 0,
+ * -EINVAL if the services differ in number, -ENOMEM; on error dst is unchanged. Pointers to what
+ * dst held are no longer valid.
  */
 int snapshot_merge(struct snapshot *dst, const struct snapshot *src);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From the kernel's counters to a snapshot: what each grew by since the last one. */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -350,6 +352,17 @@ static int read_services(struct probe *probe, uint32_t epoch, struct snapshot *s
 	return r;
 }
 
+/* A machine without a name has none in the snapshot. */
+static int read_host(struct snapshot *s)
+{
+	char name[HOST_NAME_MAX + 1] = "";
+
+	if (gethostname(name, sizeof(name) - 1) < 0 || !*name)
+		return 0;
+	s->host = strdup(name);
+	return s->host ? 0 : -ENOMEM;
+}
+
 static int read_into(struct probe *probe, struct snapshot *s)
 {
 	uint64_t now_ns = clock_monotonic_ns();
@@ -373,6 +386,8 @@ static int read_into(struct probe *probe, struct snapshot *s)
 		r = read_losses(probe, s);
 	if (!r)
 		r = note_kernel(probe, s);
+	if (!r)
+		r = read_host(s);
 	return r;
 }
 

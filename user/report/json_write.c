@@ -7,8 +7,6 @@
 /* Longer than any number, and than any number may grow to: "-2.2250738585072014e-308". */
 #define NUMBER_MAX 32
 
-static int write_value(FILE *out, json_t *value);
-
 static int put(FILE *out, const char *text)
 {
 	return fputs(text, out) == EOF ? -EIO : 0;
@@ -45,29 +43,38 @@ static int write_array(FILE *out, const json_t *array)
 	for (size_t i = 0; r >= 0 && i < n; i++) {
 		r = put(out, i ? "," : "");
 		if (r >= 0)
-			r = write_value(out, json_array_get(array, i));
+			r = json_write(out, json_array_get(array, i));
 	}
 	return r < 0 ? r : put(out, "]");
 }
 
-static int write_object(FILE *out, json_t *object)
+int json_write_members(FILE *out, json_t *object)
 {
 	const char *separator = "";
 	const char *key;
 	json_t *value;
-	int r = put(out, "{");
+	int r = 0;
 
 	json_object_foreach(object, key, value) {
 		if (r >= 0 && fprintf(out, "%s\"%s\":", separator, key) < 0)
 			r = -EIO;
 		if (r >= 0)
-			r = write_value(out, value);
+			r = json_write(out, value);
 		separator = ",";
 	}
+	return r;
+}
+
+static int write_object(FILE *out, json_t *object)
+{
+	int r = put(out, "{");
+
+	if (r >= 0)
+		r = json_write_members(out, object);
 	return r < 0 ? r : put(out, "}");
 }
 
-static int write_value(FILE *out, json_t *value)
+int json_write(FILE *out, json_t *value)
 {
 	switch (json_typeof(value)) {
 	case JSON_OBJECT:
@@ -79,18 +86,4 @@ static int write_value(FILE *out, json_t *value)
 	default:
 		return json_dumpf(value, out, JSON_ENCODE_ANY) < 0 ? -EIO : 0;
 	}
-}
-
-int json_write_line(FILE *out, json_t *value)
-{
-	int r;
-
-	errno = 0;
-	r = write_value(out, value);
-	if (r >= 0)
-		r = put(out, "\n");
-	/* The stream knows that it failed, errno knows why. */
-	if (ferror(out))
-		return errno ? -errno : -EIO;
-	return r;
 }

@@ -9,7 +9,11 @@
 #include <jansson.h>
 #include <stdio.h>
 
-/* The value on one line, keys in the order they were set, and a newline. Returns 0 or -errno. */
-int json_write_line(FILE *out, json_t *value);
+/* The value without line breaks, keys in the order they were set. Returns 0, -ENOMEM or -EIO; why
+ * writing failed errno knows. */
+int json_write(FILE *out, json_t *value);
+
+/* An object's members without the braces. Keys are ours: nothing in them needs escaping. */
+int json_write_members(FILE *out, json_t *object);
 
 #endif

@@ -25,10 +25,17 @@ struct report_opts {
  */
 int report_text(FILE *out, const struct snapshot *s, const struct report_opts *opts);
 
+/* The format of the documents; it changes when a reader of this one would be misled. */
+#define REPORT_JSON_SCHEMA "ioprof/1"
+
+struct json_opts {
+	bool no_traces; /* leave the sampled requests out: the larger part of most documents */
+};
+
 /*
  * Writes the document of docs/json.md: one line. It holds everything the snapshot holds; what is
- * undefined is null. Returns as report_text does.
+ * undefined is null. opts may be NULL: the whole document. Returns as report_text does.
  */
-int report_json(FILE *out, const struct snapshot *s);
+int report_json(FILE *out, const struct snapshot *s, const struct json_opts *opts);
 
 #endif
