@@ -2,6 +2,7 @@
 #include "app/watch.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
@@ -111,6 +112,28 @@ int watch_add_process(struct watch *watch, pid_t pid)
 	return r;
 }
 
+int watch_add_other(struct watch *watch, int fd)
+{
+	int r;
+
+	if (watch->n_others == WATCH_OTHERS_MOST)
+		return -ENOSPC;
+	r = add_fd(watch, fd, EPOLLIN);
+	if (r < 0)
+		return r;
+	watch->others[watch->n_others++] = fd;
+	return 0;
+}
+
+static bool is_other(const struct watch *watch, int fd)
+{
+	for (size_t i = 0; i < watch->n_others; i++) {
+		if (watch->others[i] == fd)
+			return true;
+	}
+	return false;
+}
+
 int watch_set_alarm(struct watch *watch, uint64_t at_ns)
 {
 	const struct itimerspec at = {.it_value = clock_timespec(at_ns)};
@@ -138,6 +161,8 @@ int watch_wait(struct watch *watch, enum watch_event *ret_event)
 		*ret_event = WATCH_ALARM;
 	} else if (event.data.fd == STDOUT_FILENO) {
 		*ret_event = WATCH_READER_CLOSED;
+	} else if (is_other(watch, event.data.fd)) {
+		*ret_event = WATCH_OTHER;
 	} else {
 		remove_process(watch, event.data.fd);
 		*ret_event = WATCH_PROCESS_ENDED;

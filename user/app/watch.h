@@ -10,10 +10,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define WATCH_OTHERS_MOST 4
+
 struct watch {
 	int epoll, signals, alarm;
 	int *processes; /* pidfds of those that still run */
 	size_t n_processes;
+	int others[WATCH_OTHERS_MOST]; /* not owned */
+	size_t n_others;
 };
 
 /* A watch that owns nothing yet. */
@@ -24,6 +28,7 @@ enum watch_event {
 	WATCH_PROCESS_ENDED,
 	WATCH_SIGNAL,	     /* SIGINT, SIGTERM or SIGHUP */
 	WATCH_READER_CLOSED, /* of the pipe that standard output is */
+	WATCH_OTHER,	     /* something added by watch_add_other() is ready */
 };
 
 /* From here on the signals arrive as events; a SIGHUP that was ignored, as under nohup, stays so. 0
@@ -35,6 +40,10 @@ void watch_close(struct watch *watch);
 
 /* Also waits for the end of a process. 0, -ESRCH when it has ended already, -errno. */
 int watch_add_process(struct watch *watch, pid_t pid);
+
+/* Also waits until a descriptor that stays the caller's is readable. Level triggered. 0 or -errno.
+ */
+int watch_add_other(struct watch *watch, int fd);
 
 /* Sets the alarm to a time of the monotonic clock; 0 takes it back. 0 or -errno. */
 int watch_set_alarm(struct watch *watch, uint64_t at_ns);

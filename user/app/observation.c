@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "app/observation.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/exit_status.h"
+#include "app/targets.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "target/target.h"
+
+/* Of a service whose first process is gone, so many processes are waited for at a time. */
+#define WATCHED_MAX 64
+/* How much of the service's name the progress line shows. */
+#define NAME_COLUMNS 24
+
+int observation_read(struct observation *o)
+{
+	_cleanup_(snapshot_freep) struct snapshot *s = NULL;
+	int r;
+
+	r = probe_read(o->probe, &s);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < s->n_services; i++)
+		o->completed += s->services[i].requests.completed;
+	if (o->unreported)
+		return snapshot_merge(o->unreported, s);
+	o->unreported = TAKE(s);
+	return 0;
+}
+
+/*
+ * Once all processes waited for have ended: waits for those that they left behind, as a program
+ * does that moves to the background. Returns how many that are, or -errno.
+ */
+static int watch_remaining(struct observation *o)
+{
+	int n = 0, r;
+
+	if (probe_ended(o->probe))
+		return 0;
+	r = observation_read(o);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < o->unreported->n_services; i++) {
+		const struct service *service = &o->unreported->services[i];
+
+		for (size_t k = 0; k < service->n_pids && n < WATCHED_MAX; k++) {
+			r = watch_add_process(&o->watch, service->pids[k]);
+			if (r < 0 && r != -ESRCH)
+				return r;
+			n += r == 0;
+		}
+	}
+	return n;
+}
+
+int observation_process_ended(struct observation *o)
+{
+	int r;
+
+	if (o->watch.n_processes > 0)
+		return 1;
+	r = watch_remaining(o);
+	return r > 0 ? 1 : r;
+}
+
+/* The name the progress line shows. Without one it does without. */
+static char *short_name(pid_t pid)
+{
+	_cleanup_free_ char *bytes = NULL;
+	_cleanup_free_ char *text = NULL;
+
+	if (target_name(pid, &bytes) < 0)
+		return NULL;
+	text = text_sanitize(bytes);
+	return text ? text_truncate(text, NAME_COLUMNS) : NULL;
+}
+
+static int wait_for_processes(struct observation *o, const struct options *options)
+{
+	int r;
+
+	r = watch_open(&o->watch);
+	for (size_t i = 0; i < options->n_pids && r == 0; i++)
+		r = watch_add_process(&o->watch, options->pids[i]);
+	return r;
+}
+
+/* The watch before the probe, so that no end goes unseen. 0, or -errno and why. */
+static int attach(struct observation *o, const struct options *options,
+		  struct probe_error *ret_error)
+{
+	const struct probe_opts opts = {
+		.pids = options->pids,
+		.n_pids = options->n_pids,
+		.max_peers = options->max_peers,
+		.max_processes = options->max_processes,
+		.socket_set = options->socket_set,
+		.no_task_storage = options->no_task_storage,
+	};
+	int r;
+
+	o->name = short_name(options->pids[0]);
+	r = wait_for_processes(o, options);
+	if (r < 0) {
+		ret_error->exit_status = EXIT_STATUS_FAILED;
+		(void)snprintf(ret_error->cause, sizeof(ret_error->cause),
+			       "cannot wait for the service to end: %s", strerror(-r));
+		(void)snprintf(ret_error->fix, sizeof(ret_error->fix), "%s",
+			       r == -ESRCH ? "look its PID up again" : "Linux 5.3 or later can");
+		return r;
+	}
+	return probe_open(&opts, &o->probe, ret_error);
+}
+
+int observation_start(struct observation *o, const struct options *options)
+{
+	struct probe_error error = {0};
+
+	if (!targets_check(options->pids, options->n_pids))
+		return EXIT_STATUS_FAILED;
+	if (attach(o, options, &error) < 0) {
+		log_error("%s: %s", error.cause, error.fix);
+		return error.exit_status;
+	}
+	return EXIT_STATUS_DONE;
+}
+
+void observation_stop(struct observation *o)
+{
+	probe_close(TAKE(o->probe));
+	watch_close(&o->watch);
+}
+
+void observation_end(struct observation *o)
+{
+	observation_stop(o);
+	free(o->name);
+	snapshot_free(o->unreported);
+}
