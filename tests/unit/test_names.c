@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "model/pool.h"
 #include "model/snapshot.h"
 
 /* Each value has a name and a label, and no two share a name: JSON could not be read back. */
@@ -47,12 +48,19 @@ static void test_concurrency(void **state)
 	assert_string_equal(concurrency_name(CONCURRENCY_EVENT_LOOP_THREADS), "event-loop+threads");
 }
 
+static void test_pool_states(void **state)
+{
+	(void)state;
+	CHECK_NAMES(pool_state, POOL_STATE_COUNT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_losses),
 		cmocka_unit_test(test_concurrency),
+		cmocka_unit_test(test_pool_states),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The names and labels of the model's enums, from the .def files. */
+#include "model/pool.h"
 #include "model/snapshot.h"
 
 struct words {
@@ -23,6 +24,12 @@ static const struct words models[CONCURRENCY_COUNT] = {
 #define CONCURRENCY(id, name, label) [id] = { name, label },
 #include "model/concurrency.def"
 #undef CONCURRENCY
+};
+
+static const struct words pool_states[POOL_STATE_COUNT] = {
+#define POOL(id, name, label) [id] = { name, label },
+#include "model/pool.def"
+#undef POOL
 };
 /* clang-format on */
 
@@ -62,4 +69,14 @@ const char *concurrency_name(enum concurrency concurrency)
 const char *concurrency_label(enum concurrency concurrency)
 {
 	return words_of(models, CONCURRENCY_COUNT, (unsigned int)concurrency)->label;
+}
+
+const char *pool_state_name(enum pool_state state)
+{
+	return words_of(pool_states, POOL_STATE_COUNT, (unsigned int)state)->name;
+}
+
+const char *pool_state_label(enum pool_state state)
+{
+	return words_of(pool_states, POOL_STATE_COUNT, (unsigned int)state)->label;
 }

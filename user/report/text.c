@@ -11,17 +11,14 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "model/check.h"
 #include "model/derive.h"
 #include "report/figure.h"
 #include "report/page.h"
 
 #define NS_PER_S 1000000000
 #define PEERS_SHOWN 8
-#define CLOSURE_GOOD 0.99
-#define CPU_TOLERANCE 0.01
 #define DISK_MATTERS 0.01
-#define CPU_TOLERANCE_NS \
-	1e7 /* the account of a thread that runs is up to a tick old, at either end */
 
 static double seconds(uint64_t ns)
 {
@@ -349,24 +346,23 @@ static void show_hints(struct page *page, const struct service *service)
 static void show_checks(struct page *page, const struct service *service)
 {
 	double closure = derive_closure(service);
-	uint64_t account = service->cpu_ns, seen = service->cpu_observed_ns;
-	uint64_t off = account > seen ? account - seen : seen - account;
+	enum check check = check_closure(service);
 
-	if (closure < CLOSURE_GOOD)
+	if (check == CHECK_TOO_LITTLE)
 		page_line(
 			page, "check failed",
 			"only %s of the time of requests is accounted for: each part may be larger than shown",
 			figure_percent(closure).text);
-	if (closure > 2 - CLOSURE_GOOD)
+	if (check == CHECK_TOO_MUCH)
 		page_line(
 			page, "check failed",
 			"the parts sum to %s of the time of requests: some are larger than they were",
 			figure_percent(closure).text);
-	if ((double)off > CPU_TOLERANCE_NS + CPU_TOLERANCE * (double)account)
+	if (check_cpu(service) != CHECK_HOLDS)
 		page_line(page, "check failed",
 			  "ioprof saw %s of CPU, the scheduler accounts for %s",
-			  figure_duration(seconds(seen)).text,
-			  figure_duration(seconds(account)).text);
+			  figure_duration(seconds(service->cpu_observed_ns)).text,
+			  figure_duration(seconds(service->cpu_ns)).text);
 }
 
 static void show_service(struct page *page, const struct snapshot *s, const struct service *service)
@@ -406,11 +402,9 @@ static void show_quality(struct page *page, const struct snapshot *s)
 {
 	double cost = derive_probe_cpu_s(s), cpus = quotient(cost, seconds(s->duration_ns));
 	uint64_t completed = 0;
-	bool lost = false;
+	bool lost = check_losses(s) > 0;
 	char probes[128];
 
-	for (int i = 0; i < LOSS_COUNT; i++)
-		lost |= s->losses[i] != 0;
 	for (size_t i = 0; i < s->n_services; i++)
 		completed += s->services[i].requests.completed;
 	for (size_t i = 0; i < s->n_notes; i++)
