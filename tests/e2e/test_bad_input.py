@@ -3,7 +3,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -12,8 +11,6 @@ import pytest
 
 import ioprof_run
 from service_run import Downstream, Service
-
-NOBODY = 65534
 
 
 def assert_told(run, status, *words):
@@ -33,17 +30,6 @@ def idle():
     yield process
     process.kill()
     process.wait()
-
-
-@pytest.fixture(scope="module")
-def binary_for_all(tmp_path_factory):
-    """A copy of the binary that every user can run, wherever the build folder lies."""
-    folder = tmp_path_factory.mktemp("bin")
-    for parent in (folder, *folder.parents):
-        if parent.parent == parent or parent.stat().st_mode & 0o001:
-            break
-        parent.chmod(0o755)
-    return shutil.copy(ioprof_run.binary(), folder / "ioprof")
 
 
 def run_as(prefix, *args):
@@ -125,51 +111,6 @@ def test_process_ends_meanwhile(json_wanted):
             assert "sleep" in run.stdout
         else:
             assert_told(run, 1, str(process.pid))
-
-
-# Privileges
-
-def test_without_root(idle, binary_for_all):
-    run = run_as(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"], binary_for_all, "-p", idle.pid)
-    assert_told(run, 3, "CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE", "root")
-
-
-@pytest.mark.parametrize("dropped, named", [
-    ("-bpf,-sys_admin", "missing CAP_BPF:"), ("-perfmon,-sys_admin", "missing CAP_PERFMON:"),
-    ("-sys_ptrace", "missing CAP_SYS_PTRACE:"), ("-bpf,-perfmon,-sys_admin", "missing CAP_BPF, CAP_PERFMON:"),
-])
-def test_missing_capabilities_are_named(idle, dropped, named):
-    assert_told(run_as(["setpriv", f"--bounding-set={dropped}"], ioprof_run.binary(), "-p", idle.pid), 3, named)
-
-
-def test_doctor_without_root(binary_for_all):
-    run = run_as(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"], binary_for_all, "doctor")
-    assert (run.returncode, run.stderr) == (3, "")
-    lines = run.stdout.splitlines()
-    at = next(n for n, line in enumerate(lines) if line.startswith("FAIL  capabilities"))
-    assert "CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE" in lines[at]
-    assert lines[at + 1].lstrip().startswith("fix: ")
-    assert "does not work here" in lines[-1]
-
-
-def test_the_named_capabilities_suffice(binary_for_all):
-    """As another user with just these, observing a service of root."""
-    caps = "+bpf,+perfmon,+sys_ptrace"
-    prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", f"--inh-caps={caps}",
-              f"--ambient-caps={caps}"]
-    with Downstream() as db, Service("--processes=2", f"--call={db.address},1,100") as service:
-        prof = subprocess.Popen([*prefix, binary_for_all, "-p", str(service.pid), "--json"], stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, text=True)
-        ioprof_run.wait_until(lambda: prof.poll() is not None or ioprof_run.observing(prof.pid), what="observing")
-        service.load(requests=50, connections=2)
-        prof.terminate()
-        output, errors = prof.communicate(timeout=20)
-    assert (prof.returncode, errors) == (0, "")
-    document = json.loads(output)
-    (found,) = document["services"]
-    assert found["requests"]["completed"] == 50
-    assert [peer["address"] for peer in found["peers"]] == [db.address]
-    assert found["per_request"]["operations"] == 1
 
 
 # The kernel

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "app/exit_status.h"
+#include "app/privileges.h"
 #include "app/targets.h"
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -128,7 +129,7 @@ int observation_start(struct observation *o, const struct options *options)
 		log_error("%s: %s", error.cause, error.fix);
 		return error.exit_status;
 	}
-	return EXIT_STATUS_DONE;
+	return privileges_drop(o->probe);
 }
 
 void observation_stop(struct observation *o)

@@ -23,8 +23,8 @@ struct observation {
 /* An observation that owns nothing yet. */
 #define OBSERVATION_NONE ((struct observation){.watch = WATCH_NONE})
 
-/* Checks the targets and attaches. Returns EXIT_STATUS_DONE, or another exit status, having said
- * why. */
+/* Checks the targets, attaches and gives up the privileges that this took. Returns
+ * EXIT_STATUS_DONE, or another exit status, having said why. */
 int observation_start(struct observation *o, const struct options *options);
 
 /* Adds what the probe saw since the last time to unreported. 0 or -errno. */

@@ -49,6 +49,10 @@ int probe_open(const struct probe_opts *opts, struct probe **ret_probe,
  */
 int probe_read(struct probe *probe, struct snapshot **ret_snapshot);
 
+/* Whether probe_read() would be allowed to, with the privileges of now: 0 or -errno. Nothing is
+ * taken: the next snapshot is the same. */
+int probe_access(const struct probe *probe);
+
 /* True once every process of every service has ended. */
 bool probe_ended(const struct probe *probe);
 

@@ -1,25 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What this process may do and what this kernel lets anyone do. */
 #include <errno.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "target/privilege.h"
 #include "target/procfs.h"
 #include "target/target.h"
-
-/* Kernel headers older than 5.8 do not name these. */
-#ifndef CAP_PERFMON
-#define CAP_PERFMON 38
-#endif
-#ifndef CAP_BPF
-#define CAP_BPF 39
-#endif
-
-#define BIT(n) (1ull << (n))
 
 struct capability {
 	uint64_t given_by; /* any of these bits */
@@ -28,10 +18,10 @@ struct capability {
 
 static const struct capability needed[] = {
 	/* CAP_SYS_ADMIN included these two before 5.8 and still does. */
-	{BIT(CAP_BPF) | BIT(CAP_SYS_ADMIN), "CAP_BPF"},
-	{BIT(CAP_PERFMON) | BIT(CAP_SYS_ADMIN), "CAP_PERFMON"},
-	/* To see the open files of other users' processes. */
-	{BIT(CAP_SYS_PTRACE), "CAP_SYS_PTRACE"},
+	{PRIVILEGE_BIT(CAP_BPF) | PRIVILEGE_BIT(CAP_SYS_ADMIN), "CAP_BPF"},
+	{PRIVILEGE_BIT(CAP_PERFMON) | PRIVILEGE_BIT(CAP_SYS_ADMIN), "CAP_PERFMON"},
+	/* To see memory and programs of other users' processes. */
+	{PRIVILEGE_BIT(CAP_SYS_PTRACE), "CAP_SYS_PTRACE"},
 };
 
 static int read_effective(uint64_t *ret_mask)
