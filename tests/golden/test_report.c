@@ -17,49 +17,8 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "cases.h"
+#include "golden_file.h"
 #include "report/report.h"
-
-static char *read_file(const char *path)
-{
-	_cleanup_fclose_ FILE *file = fopen(path, "r");
-	char *text = NULL;
-	size_t size = 0;
-
-	if (!file)
-		return NULL;
-	if (getdelim(&text, &size, '\0', file) < 0) {
-		free(text);
-		return NULL;
-	}
-	return text;
-}
-
-static void write_file(const char *path, const char *text)
-{
-	FILE *file = fopen(path, "w");
-
-	assert_non_null(file);
-	assert_true(fputs(text, file) != EOF);
-	assert_int_equal(fclose(file), 0);
-}
-
-static void expect(const char *name, const char *suffix, const char *text)
-{
-	_cleanup_free_ char *path = NULL, *golden = NULL;
-
-	assert_true(asprintf(&path, "%s%s", name, suffix) > 0);
-	if (getenv("IOPROF_BLESS")) {
-		write_file(path, text);
-		return;
-	}
-	golden = read_file(path);
-	if (!golden) {
-		fail_msg("%s: no such file; IOPROF_BLESS=1 writes it", path);
-		return;
-	}
-	if (strcmp(golden, text) != 0)
-		fail_msg("%s differs; the report now:\n%s", path, text);
-}
 
 /* The report as text; opts NULL for JSON. */
 static char *report(const struct snapshot *s, const struct report_opts *opts)
@@ -95,8 +54,8 @@ static void test_text(void **state)
 		_cleanup_free_ char *utf8 = report(s, &(struct report_opts){.utf8 = true});
 		_cleanup_free_ char *ascii = report(s, &(struct report_opts){.columns = 80});
 
-		expect(golden_cases[i].name, ".utf8.txt", utf8);
-		expect(golden_cases[i].name, ".ascii.txt", ascii);
+		golden_file_expect(golden_cases[i].name, ".utf8.txt", utf8);
+		golden_file_expect(golden_cases[i].name, ".ascii.txt", ascii);
 		expect_width(utf8, 80);
 		expect_width(ascii, 80);
 		for (const char *c = ascii; *c; c++)
@@ -152,7 +111,7 @@ static void test_json(void **state)
 		_cleanup_free_ char *json = report(s, NULL);
 
 		assert_ptr_equal(strchr(json, '\n'), json + strlen(json) - 1);
-		expect(golden_cases[i].name, ".json", json);
+		golden_file_expect(golden_cases[i].name, ".json", json);
 	}
 }
 

@@ -30,7 +30,7 @@ static int merge_notes(char ***dst, size_t *n_dst, char *const *src, size_t n_sr
 	return 0;
 }
 
-static int merge_programs(struct snapshot *dst, const struct snapshot *src)
+int snapshot_merge_programs(struct snapshot *dst, const struct snapshot *src)
 {
 	for (size_t i = 0; i < src->n_programs; i++) {
 		const struct program_cost *cost = &src->programs[i];
@@ -56,7 +56,7 @@ static int merge_programs(struct snapshot *dst, const struct snapshot *src)
 	return 0;
 }
 
-static void merge_blocked(struct blocked *dst, const struct blocked *src)
+void blocked_merge(struct blocked *dst, const struct blocked *src)
 {
 	dst->count += src->count;
 	dst->sum_ns += src->sum_ns;
@@ -78,7 +78,7 @@ static int merge_peers(struct service *dst, const struct service *src, uint32_t 
 		dst->peers[at].operations += from->operations;
 		dst->peers[at].operations_outside += from->operations_outside;
 		dist_merge(&dst->peers[at].wait, &from->wait);
-		merge_blocked(&dst->peers[at].blocked, &from->blocked);
+		blocked_merge(&dst->peers[at].blocked, &from->blocked);
 		for (unsigned int b = 0; b < IOP_IN_FLIGHT_BINS; b++) {
 			dst->peers[at].loads[b].operations += from->loads[b].operations;
 			dst->peers[at].loads[b].sum_ns += from->loads[b].sum_ns;
@@ -209,7 +209,7 @@ static int merge_blocking(struct service *dst, const struct service *src)
 		dst->blocking_file = file;
 	}
 	for (unsigned int i = 0; i < PART_WAIT_COUNT; i++)
-		merge_blocked(&dst->blocked[i], &src->blocked[i]);
+		blocked_merge(&dst->blocked[i], &src->blocked[i]);
 	return 0;
 }
 
@@ -243,8 +243,7 @@ static void merge_evidence(struct evidence *dst, const struct evidence *src)
 	dst->listens |= src->listens;
 }
 
-/* Everything of a service that is a number. */
-static void merge_figures(struct service *dst, const struct service *src)
+void service_merge_figures(struct service *dst, const struct service *src)
 {
 	merge_requests(&dst->requests, &src->requests);
 	dist_merge(&dst->latency, &src->latency);
@@ -302,7 +301,7 @@ static int service_merge(struct service *dst, const struct service *src, int64_t
 {
 	int r;
 
-	merge_figures(dst, src);
+	service_merge_figures(dst, src);
 	r = copy_identity(dst, src);
 	if (r < 0)
 		return r;
@@ -333,7 +332,7 @@ static int accumulate(struct snapshot *dst, const struct snapshot *src)
 	r = copy_host(dst, src);
 	if (r < 0)
 		return r;
-	r = merge_programs(dst, src);
+	r = snapshot_merge_programs(dst, src);
 	if (r < 0)
 		return r;
 	r = merge_notes(&dst->notes, &dst->n_notes, src->notes, src->n_notes);

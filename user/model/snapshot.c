@@ -16,7 +16,7 @@ static void free_strings(char **strings, size_t n)
 	free(strings);
 }
 
-static void service_done(struct service *service)
+void service_done(struct service *service)
 {
 	free(service->name);
 	free(service->pids);

@@ -71,6 +71,9 @@ struct blocked {
 	uint64_t count, sum_ns, max_ns;
 };
 
+/* Where the kernel's table of peers is full, the operations with all others are counted here. */
+#define PEER_OTHER "other peers"
+
 /* One remote end of the service's client-role connections. */
 struct peer {
 	/* "127.0.0.1:5432", "[::1]:6379", "unix:/run/x.sock", "other peers"; may hold any bytes */

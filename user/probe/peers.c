@@ -44,7 +44,7 @@ struct peers *peers_new(int ids_fd, int rows_fd, int maxima_fd, uint32_t n_servi
 	peers->n_rows = n_rows;
 	for (uint32_t i = 0; i < n_services; i++) {
 		peers->rows[i].service = i;
-		peers->rows[i].address = strdup("other peers");
+		peers->rows[i].address = strdup(PEER_OTHER);
 		if (!peers->rows[i].address) {
 			peers_free(peers);
 			return NULL;
