@@ -61,9 +61,9 @@ static void fill_trace(const struct sample_model *m, struct prng *prng, double p
 	}
 }
 
-static struct trace_sample *make_traces(const struct sample_model *m)
+static struct trace *make_traces(const struct sample_model *m)
 {
-	struct trace_sample *traces = zeroed(m->requests, sizeof(*traces));
+	struct trace *traces = zeroed(m->requests, sizeof(*traces));
 	size_t width = 2 * m->operations + 1, second = 0;
 	struct prng prng, pace_prng;
 	double pace = 1, slow = mean_slowdown(m);
@@ -78,23 +78,26 @@ static struct trace_sample *make_traces(const struct sample_model *m)
 			pace = prng_lognormal(&pace_prng, 1, m->cv_second);
 		second = (size_t)at_s;
 		fill_trace(m, &prng, pace * slow, segments);
-		traces[i] = (struct trace_sample){nanoseconds(at_s), segments, width, 0};
+		traces[i] = (struct trace){.start_ns = (int64_t)nanoseconds(at_s),
+					   .segments = segments,
+					   .n_segments = width};
 	}
 	return traces;
 }
 
-static struct operation_sample *make_operations(const struct sample_model *m)
+struct peer_fit sample_fit(const struct sample_model *m)
 {
-	size_t n = (size_t)levels(m) * OPERATIONS_PER_LEVEL;
-	struct operation_sample *operations = zeroed(n, sizeof(*operations));
+	struct peer_load loads[IOP_IN_FLIGHT_BINS] = {{0}};
 
-	for (size_t i = 0; i < n; i++) {
-		uint32_t in_flight = least_in_flight(m) + (uint32_t)(i % levels(m));
+	for (uint32_t i = 0; i < levels(m); i++) {
+		uint32_t in_flight = least_in_flight(m) + i;
+		struct peer_load *load = &loads[in_flight_bin(in_flight)];
 
-		operations[i].in_flight = in_flight;
-		operations[i].latency_ns = nanoseconds(m->wait_s * slowdown(m, in_flight));
+		load->operations += OPERATIONS_PER_LEVEL;
+		load->sum_ns +=
+			OPERATIONS_PER_LEVEL * nanoseconds(m->wait_s * slowdown(m, in_flight));
 	}
-	return operations;
+	return peer_fit(loads, m->most_in_flight ? m->most_in_flight : m->workers);
 }
 
 struct evidence_sample sample_service(const struct sample_model *m)
@@ -103,9 +106,6 @@ struct evidence_sample sample_service(const struct sample_model *m)
 		.duration_ns = nanoseconds(m->duration_s),
 		.traces = make_traces(m),
 		.n_traces = m->requests,
-		.requests = m->requests,
-		.operations = make_operations(m),
-		.n_operations = (size_t)levels(m) * OPERATIONS_PER_LEVEL,
 		.n_peers = 1,
 		.processes = m->workers,
 		.threads = 1,
@@ -118,6 +118,5 @@ void sample_free(struct evidence_sample *e)
 	for (size_t i = 0; i < e->n_traces; i++)
 		free((void *)e->traces[i].segments);
 	free((void *)e->traces);
-	free((void *)e->operations);
 	*e = (struct evidence_sample){0};
 }

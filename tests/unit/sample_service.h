@@ -29,6 +29,8 @@ struct sample_model {
  * result.
  */
 struct evidence_sample sample_service(const struct sample_model *model);
+/* What its operations show of the peer. */
+struct peer_fit sample_fit(const struct sample_model *model);
 void sample_free(struct evidence_sample *e);
 
 #endif

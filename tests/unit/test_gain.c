@@ -33,10 +33,9 @@ static const struct stack_change known_stack = {.cpu_factor = 1.10};
 static struct gain estimate(const struct sample_model *model, struct gain_opts opts)
 {
 	struct evidence_sample e = sample_service(model);
-	struct peer_fit fit = {0};
-	struct gain gain = {0};
+	struct peer_fit fit = sample_fit(model);
+	struct gain gain = {.break_even = 0};
 
-	assert_int_equal(peer_fit(&e, 0, &fit), 0);
 	opts.fits = &fit;
 	opts.replicates = 300;
 	assert_int_equal(gain_estimate(&e, &opts, &gain), 0);
@@ -143,8 +142,8 @@ static void test_without_downstream(void **state)
 
 static void test_bad_input(void **state)
 {
-	const struct trace_segment wait = {1000, PART_SLEEP, TRACE_NO_PEER};
-	const struct trace_sample no_cpu = {0, &wait, 1, 0};
+	struct trace_segment wait = {1000, PART_SLEEP, TRACE_NO_PEER};
+	const struct trace no_cpu = {.segments = &wait, .n_segments = 1};
 	const struct evidence_sample empty = {
 		.duration_ns = 1000, .processes = 1, .threads = 1, .cpus = 1};
 	struct evidence_sample e = empty;

@@ -66,8 +66,16 @@ static void answer(struct world *w, uint32_t worker)
 		w->waiting[i] = w->waiting[i + 1];
 }
 
+static void load_add(struct peer_load *loads, uint32_t in_flight, uint64_t latency_ns)
+{
+	struct peer_load *load = &loads[in_flight_bin(in_flight)];
+
+	load->operations++;
+	load->sum_ns += latency_ns;
+}
+
 /* N operations of the model, seen from the client. */
-static void observe(const struct peer_model *model, struct operation_sample *operations)
+static void observe(const struct peer_model *model, struct peer_load *loads)
 {
 	struct world w = {.model = model};
 	struct event event;
@@ -81,10 +89,9 @@ static void observe(const struct peer_model *model, struct operation_sample *ope
 			ask(&w, event.number);
 			continue;
 		}
-		operations[n++] = (struct operation_sample){
-			.in_flight = w.found[event.number],
-			.latency_ns = (uint64_t)((w.now_s - w.since_s[event.number]) * 1e9),
-		};
+		load_add(loads, w.found[event.number],
+			 (uint64_t)((w.now_s - w.since_s[event.number]) * 1e9));
+		n++;
 		answer(&w, event.number);
 	}
 	event_queue_done(&w.events);
@@ -92,14 +99,10 @@ static void observe(const struct peer_model *model, struct operation_sample *ope
 
 static struct peer_fit fit(struct peer_model model)
 {
-	static struct operation_sample operations[N];
-	const struct evidence_sample e = {
-		.operations = operations, .n_operations = N, .n_peers = 1};
-	struct peer_fit result = {0};
+	struct peer_load loads[IOP_IN_FLIGHT_BINS] = {{0}};
 
-	observe(&model, operations);
-	assert_int_equal(peer_fit(&e, 0, &result), 0);
-	return result;
+	observe(&model, loads);
+	return peer_fit(loads, model.workers);
 }
 
 /* The three cases of model.md 2.4, 8 servers of 6 ms. Twelve workers see both sides of the knee. */
@@ -154,18 +157,13 @@ static void test_saturated(void **state)
 /* Slower with more in flight, but neither flat nor in proportion: R = 5 ms + 1 ms n, n = 10..20. */
 static void test_high_only(void **state)
 {
-	static struct operation_sample operations[1100];
-	const struct evidence_sample e = {
-		.operations = operations, .n_operations = 1100, .n_peers = 1};
-	struct peer_fit f = {0};
+	struct peer_load loads[IOP_IN_FLIGHT_BINS] = {{0}};
+	struct peer_fit f;
 
 	(void)state;
-	for (uint32_t i = 0; i < 1100; i++) {
-		uint32_t n = 10 + i % 11;
-
-		operations[i] = (struct operation_sample){0, n, 5000000 + 1000000 * n};
-	}
-	assert_int_equal(peer_fit(&e, 0, &f), 0);
+	for (uint32_t i = 0; i < 1100; i++)
+		load_add(loads, 10 + i % 11, 5000000 + 1000000 * (10 + i % 11));
+	f = peer_fit(loads, 20);
 	assert_int_equal(f.kind, PEER_FIT_HIGH_ONLY);
 	assert_true(isinf(f.capacity_per_s));
 	assert_true(peer_fit_extrapolation(&f, 1e6) > 100);
@@ -174,54 +172,46 @@ static void test_high_only(void **state)
 /* A narrow range past the knee, where R rises by less than 1.3: no flat peer. */
 static void test_narrow_range(void **state)
 {
-	static struct operation_sample operations[1000];
-	const struct evidence_sample e = {
-		.operations = operations, .n_operations = 1000, .n_peers = 1};
-	struct peer_fit f = {0};
-
 	(void)state;
 	for (uint32_t range = 1; range <= 5; range++) {
-		for (uint32_t i = 0; i < 1000; i++) {
-			uint32_t n = 16 + i % range;
+		struct peer_load loads[IOP_IN_FLIGHT_BINS] = {{0}};
+		struct peer_fit f;
 
-			operations[i] = (struct operation_sample){0, n, 6000000 / 8 * n};
-		}
-		assert_int_equal(peer_fit(&e, 0, &f), 0);
-		assert_int_equal(f.kind, range < 5 ? PEER_FIT_HIGH_ONLY : PEER_FIT_SATURATED);
+		for (uint32_t i = 0; i < 1000; i++)
+			load_add(loads, 12 + i % range, 6000000 / 8 * (12 + i % range));
+		f = peer_fit(loads, 0);
+		assert_int_equal(f.kind, range < 4 ? PEER_FIT_HIGH_ONLY : PEER_FIT_SATURATED);
 		assert_true(f.kind != PEER_FIT_SATURATED || fabs(f.capacity_per_s - 8 / .006) < 1);
 	}
 }
 
-static void test_too_few(void **state)
+/* One bin of few operations that happened to be slow is no knee. */
+static void test_chance(void **state)
 {
-	static struct operation_sample operations[99];
-	const struct evidence_sample none = {.n_peers = 1};
-	const struct evidence_sample few = {
-		.operations = operations, .n_operations = 99, .n_peers = 1};
-	struct peer_fit f = {0};
+	struct peer_load loads[IOP_IN_FLIGHT_BINS] = {
+		{10000, 10000 * 1000000ull}, {5000, 5000 * 1000000ull}, {40, 40 * 1900000ull}};
 
 	(void)state;
-	assert_int_equal(peer_fit(&none, 0, &f), 0);
+	assert_int_equal(peer_fit(loads, 3).kind, PEER_FIT_FLAT);
+	loads[2] = (struct peer_load){4000, 4000 * 1900000ull};
+	assert_int_equal(peer_fit(loads, 3).kind, PEER_FIT_KNEE);
+}
+
+static void test_too_few(void **state)
+{
+	struct peer_load loads[IOP_IN_FLIGHT_BINS] = {{0}};
+	struct peer_fit f;
+
+	(void)state;
+	f = peer_fit(loads, 0);
 	assert_int_equal(f.kind, PEER_FIT_UNKNOWN);
 	assert_true(isnan(f.service_s) && isnan(f.mean_latency_s));
 	assert_true(isinf(peer_fit_extrapolation(&f, 1)));
-	for (size_t i = 0; i < 99; i++)
-		operations[i] = (struct operation_sample){0, 1, 1000};
-	assert_int_equal(peer_fit(&few, 0, &f), 0);
-	assert_int_equal(f.kind, PEER_FIT_UNKNOWN);
-	/* Of another peer. */
-	assert_int_equal(peer_fit(&few, 1, &f), 0);
-	assert_int_equal(f.kind, PEER_FIT_UNKNOWN);
+	loads[0] = (struct peer_load){99, 99000};
+	assert_int_equal(peer_fit(loads, 0).kind, PEER_FIT_UNKNOWN);
 	/* No time at all. */
-	const struct operation_sample instant = {0, 1, 0};
-	static struct operation_sample instants[200];
-	const struct evidence_sample zero = {
-		.operations = instants, .n_operations = 200, .n_peers = 1};
-
-	for (size_t i = 0; i < 200; i++)
-		instants[i] = instant;
-	assert_int_equal(peer_fit(&zero, 0, &f), 0);
-	assert_int_equal(f.kind, PEER_FIT_UNKNOWN);
+	loads[0] = (struct peer_load){200, 0};
+	assert_int_equal(peer_fit(loads, 0).kind, PEER_FIT_UNKNOWN);
 }
 
 int main(void)
@@ -230,7 +220,7 @@ int main(void)
 		cmocka_unit_test(test_knee),	     cmocka_unit_test(test_one_server),
 		cmocka_unit_test(test_flat),	     cmocka_unit_test(test_saturated),
 		cmocka_unit_test(test_high_only),    cmocka_unit_test(test_too_few),
-		cmocka_unit_test(test_narrow_range),
+		cmocka_unit_test(test_narrow_range), cmocka_unit_test(test_chance),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -203,10 +203,13 @@ static void judge(const struct published *p)
 {
 	struct evidence_sample e = sample_service(&p->model);
 	struct verdict_thresholds thresholds = verdict_defaults();
-	struct verdict_facts facts = {
-		.requests = e.n_traces, .closure = 1, .busy = 1, .utilisation = NAN};
-	struct peer_fit fit = {0};
-	struct gain gain = {0};
+	struct verdict_facts facts = {.requests = e.n_traces,
+				      .sampled = e.n_traces,
+				      .closure = 1,
+				      .busy = 1,
+				      .utilisation = NAN};
+	struct peer_fit fit = sample_fit(&p->model);
+	struct gain gain = {.break_even = 0};
 	struct gain_opts opts = {
 		.replicates = 300,
 		.loops = p->loops,
@@ -218,7 +221,6 @@ static void judge(const struct published *p)
 	struct verdict v;
 	double found;
 
-	assert_int_equal(peer_fit(&e, 0, &fit), 0);
 	assert_int_equal(gain_estimate(&e, &opts, &gain), 0);
 	verdict_take_gain(&facts, &gain);
 	replay(&e, &opts, &gain, &facts);

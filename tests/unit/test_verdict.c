@@ -21,6 +21,7 @@ static struct verdict_facts clear_win(void)
 {
 	return (struct verdict_facts){
 		.requests = 2000,
+		.sampled = 200,
 		.closure = 1,
 		.busy = .8,
 		.utilisation = NAN,
@@ -54,7 +55,7 @@ static struct verdict find(const struct verdict_facts *f)
 	/* Whatever it says, it says why, in words and without NAN. */
 	assert_true(v.n_reasons > 0);
 	for (size_t i = 0; i < v.n_reasons; i++) {
-		char sentence[256];
+		char sentence[512];
 
 		verdict_sentence(&v.reasons[i], sentence, sizeof(sentence));
 		assert_true(strlen(sentence) > 20 && strlen(sentence) < sizeof(sentence) - 1);
@@ -96,14 +97,14 @@ static void test_already_async(void **state)
 	struct verdict v;
 
 	(void)state;
-	f.shared_threads = .05;
+	f.shared_threads = .5;
 	assert_verdict(&f, VERDICT_ALREADY_ASYNC, REASON_SHARED_THREADS);
 	f.blocking_calls = 3;
 	v = find(&f);
 	assert_int_equal(v.n_reasons, 2);
 	assert_int_equal(v.reasons[1].reason, REASON_BLOCKING_CALLS);
 	assert_true(v.reasons[1].figure == 3);
-	f.shared_threads = .04;
+	f.shared_threads = .4;
 	assert_verdict(&f, VERDICT_MIGRATE, REASON_GAIN_AT_LEAST);
 }
 
@@ -140,22 +141,44 @@ static void test_not_enough_data(void **state)
 #undef POOR
 }
 
+static struct gain_ratios ratios_of(const struct verdict_facts *f)
+{
+	return (struct gain_ratios){f->async_over_now, f->tuned_over_now, f->async_over_tuned,
+				    f->overlap};
+}
+
 /* What a peer was never seen to do counts only where it decides. */
 static void test_extrapolation(void **state)
 {
 	struct verdict_facts f = clear_win();
+	struct verdict v;
 
 	(void)state;
 	f.extrapolation = 2.5;
+	f.all = f.seen = ratios_of(&f);
+	f.seen.async_over_now = around(1);
+	f.seen.tuned_over_now = around(1);
+	f.seen.async_over_tuned = around(1);
 	f.async_over_now.lo /= 2.5;
 	f.async_over_tuned.lo /= 2.5;
 	assert_verdict(&f, VERDICT_NOT_ENOUGH_DATA, REASON_EXTRAPOLATION);
-	f.async_over_now = (struct interval){8, 2.9, 8.6};
-	f.async_over_tuned = (struct interval){6.6, 2.4, 7};
-	f.overlap = around(8.8);
+	f = clear_win();
+	f.extrapolation = 2.5;
+	f.all = f.seen = ratios_of(&f);
 	assert_verdict(&f, VERDICT_MIGRATE, REASON_GAIN_AT_LEAST);
 	f.extrapolation = NAN;
 	assert_verdict(&f, VERDICT_NOT_ENOUGH_DATA, REASON_PEER_UNKNOWN);
+	/* More workers can be tried and taken back: that is the measurement. */
+	f = clear_win();
+	f.extrapolation = 10;
+	f.tuned_over_now = around(8);
+	f.async_over_now = around(8);
+	f.async_over_tuned = around(1);
+	f.all = f.seen = ratios_of(&f);
+	f.seen.tuned_over_now = f.seen.async_over_now = around(1);
+	v = find(&f);
+	assert_int_equal(v.verdict, VERDICT_TUNE_WORKERS);
+	assert_int_equal(v.reasons[2].reason, REASON_PEER_STRESS);
 }
 
 static void test_degenerate(void **state)
@@ -253,12 +276,14 @@ static void test_tune_workers(void **state)
 	f.async_over_now = around(1);
 	f.async_over_tuned = around(.53);
 	assert_verdict(&f, VERDICT_TUNE_WORKERS, REASON_TUNED_AT_LEAST);
-	/* Not when the workers do not fit. */
+	/* Not when the workers do not fit and async gains over those that do. */
 	f = clear_win();
 	f.tuned_over_now = around(1.9);
-	f.async_over_tuned = around(1.05);
+	f.async_over_tuned = around(1.2);
 	f.allowed = 5;
 	assert_verdict(&f, VERDICT_MIGRATE, REASON_GAIN_AT_LEAST);
+	f.async_over_tuned.lo = 1.09;
+	assert_verdict(&f, VERDICT_TUNE_WORKERS, REASON_TUNED_AT_LEAST);
 }
 
 static void test_split_cpu(void **state)
@@ -293,6 +318,9 @@ static void test_long_wait(void **state)
 	f.tuned_over_now = around(1);
 	f.async_over_tuned = around(1);
 	f.in_flight = 3000;
+	/* Never where it gains nothing over the workers that fit. */
+	assert_int_equal(find(&f).verdict, VERDICT_BORDERLINE);
+	f.async_over_tuned.lo = 1.1;
 	assert_verdict(&f, VERDICT_MIGRATE, REASON_LONG_WAIT);
 	f.in_flight = 20;
 	f.needed_bytes = 120e9;
@@ -314,6 +342,9 @@ static void test_no_need(void **state)
 	v = find(&f);
 	assert_int_equal(v.verdict, VERDICT_MIGRATE);
 	assert_int_equal(v.reasons[v.n_reasons - 1].reason, REASON_NO_NEED);
+	f.truncated = .06;
+	v = find(&f);
+	assert_int_equal(v.reasons[v.n_reasons - 1].reason, REASON_TRUNCATED);
 }
 
 static void test_sentences(void **state)

@@ -9,6 +9,8 @@
  * are the interval. Blocks, because neighbouring requests are alike: they meet the same queue and
  * the same kind of traffic. Sums over whole blocks, so that a ratio is one of sums (model.md 1.2).
  *
+ * The means are those of all requests where they are known: evidence.c.
+ *
  * Assumptions: requests more than a block apart know nothing of each other; at least 30 blocks.
  * Coverage of nominal 90 % is 85 to 90 % (model.md 2.2): too narrow rather than too wide.
  * Cost: replicates x (blocks x peers + the statistic).
@@ -51,8 +53,6 @@ static void blocks_done(struct blocks *b)
 
 static int blocks_fill(const struct evidence_sample *e, uint64_t block_ns, struct blocks *b)
 {
-	if (block_ns == 0)
-		block_ns = bootstrap_block_ns(e->duration_ns);
 	/* A tail shorter than a block belongs to the last one. */
 	b->n = e->duration_ns / block_ns;
 	b->n = b->n < 1 ? 1 : b->n > MOST_BLOCKS ? MOST_BLOCKS : b->n;
@@ -62,7 +62,8 @@ static int blocks_fill(const struct evidence_sample *e, uint64_t block_ns, struc
 	if (!b->sums || !b->peer_s)
 		return -ENOMEM;
 	for (size_t i = 0; i < e->n_traces; i++) {
-		size_t at = e->traces[i].start_ns / block_ns;
+		int64_t start_ns = e->traces[i].start_ns;
+		size_t at = start_ns > 0 ? (uint64_t)start_ns / block_ns : 0;
 
 		at = at < b->n ? at : b->n - 1;
 		evidence_add_trace(&e->traces[i], &b->sums[at], &b->peer_s[at * e->n_peers]);
@@ -78,6 +79,7 @@ static void add_block(const struct blocks *b, size_t at, struct request_sums *su
 	sums->cpu_s += block->cpu_s;
 	sums->wait_s += block->wait_s;
 	sums->offload_s += block->offload_s;
+	sums->hold_s += block->hold_s;
 	sums->lock_s += block->lock_s;
 	sums->operations += block->operations;
 	sums->offloads += block->offloads;
@@ -128,6 +130,10 @@ int bootstrap_run(const struct evidence_sample *e, const struct bootstrap_opts *
 	_cleanup_(blocks_done) struct blocks blocks = {0};
 	_cleanup_free_ double *peer_s = NULL, *figures = NULL, *sorted = NULL;
 	size_t n = opts->replicates > 0 ? opts->replicates : REPLICATES, width = opts->n_figures;
+	uint64_t block_ns =
+		opts->block_ns > 0 ? opts->block_ns : bootstrap_block_ns(e->duration_ns);
+	_cleanup_free_ double *whole_peer_s = NULL;
+	struct evidence_whole whole = {0};
 	struct resample resample;
 	struct prng prng;
 	int r;
@@ -139,18 +145,24 @@ int bootstrap_run(const struct evidence_sample *e, const struct bootstrap_opts *
 	peer_s = calloc((size_t)e->n_peers + 1, sizeof(*peer_s));
 	figures = calloc((n + 1) * width, sizeof(*figures));
 	sorted = calloc(n, sizeof(*sorted));
-	if (!peer_s || !figures || !sorted)
+	whole_peer_s = calloc((size_t)e->n_peers + 1, sizeof(*whole_peer_s));
+	if (!peer_s || !figures || !sorted || !whole_peer_s)
 		return -ENOMEM;
-	r = blocks_fill(e, opts->block_ns, &blocks);
+	r = blocks_fill(e, block_ns, &blocks);
 	if (r < 0)
 		return r;
 
+	evidence_sum(e, &whole.sums, whole_peer_s);
+	whole.peer_s = whole_peer_s;
+	whole.shrink = evidence_shrink(e, block_ns);
 	prng_seed(&prng, opts->seed);
 	for (size_t i = 0; i < n; i++) {
 		draw(&blocks, &prng, peer_s, &resample);
+		evidence_correct(e, &whole, &resample.sums, peer_s);
 		statistic(&resample, context, &figures[i * width]);
 	}
 	draw(&blocks, NULL, peer_s, &resample);
+	evidence_correct(e, &whole, &resample.sums, peer_s);
 	statistic(&resample, context, &figures[n * width]);
 	for (size_t i = 0; i < width; i++) {
 		ret_figures[i].estimate = figures[n * width + i];

@@ -159,14 +159,18 @@ int capacity_tuned(const struct demand *d, double cpus, const struct worker_plan
 		tuned.limit = TUNE_UNLIMITED;
 
 	tuned.wanted = (uint32_t)wanted;
-	tuned.plan = shape(fmin(wanted, most), processes, opts);
+	tuned.most = (uint32_t)most;
+	if (opts->fixed.processes > 0)
+		tuned.plan = opts->fixed;
+	else
+		tuned.plan = shape(fmin(wanted, most), processes, opts);
 	r = capacity_sync(d, cpus, &tuned.plan, &tuned.per_s);
 	if (r < 0)
 		return r;
 	r = capacity_sync(d, cpus, now, &now_per_s);
 	if (r < 0)
 		return r;
-	if (tuned_is_no_better(now_per_s, now, most, tuned.per_s)) {
+	if (!opts->fixed.processes && tuned_is_no_better(now_per_s, now, most, tuned.per_s)) {
 		tuned.plan = *now;
 		tuned.per_s = now_per_s;
 	}

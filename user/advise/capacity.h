@@ -73,12 +73,14 @@ struct tune_opts {
 	uint32_t max_workers; /* 0: no limit */
 	const struct connection_limit *connections;
 	size_t n_connections;
+	struct worker_plan fixed; /* processes > 0: not the best plan but this one */
 };
 
 struct tuned {
 	double per_s;
 	struct worker_plan plan;
 	uint32_t wanted; /* W* without the limits */
+	uint32_t most; /* what the limits allow, CLOSED_NETWORK_MAX_CUSTOMERS when there are none */
 	enum tune_limit limit;
 	double memory_bytes; /* of the plan; 0 when the sizes are not known */
 };
@@ -86,7 +88,8 @@ struct tuned {
 /*
  * The best worker count: W* = 1.2 C_eff (1 + B), 20 % above where the processors could be busy all
  * the time, because waits vary; less where a limit says so. The workers of now stay when they do no
- * worse and keep the limits, so tuned is never worse than now. Errors as of capacity_sync(), -EDOM
+ * worse and keep the limits, so tuned is never worse than now. A fixed plan is taken as it is,
+ * better or worse, inside the limits or not. Errors as of capacity_sync(), -EDOM
  * without CPU time, -ENOSPC when the limits leave no worker at all.
  */
 int capacity_tuned(const struct demand *d, double cpus, const struct worker_plan *now,

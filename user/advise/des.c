@@ -252,10 +252,11 @@ static void start_measuring(struct sim *sim)
 void sim_finish(struct sim *sim, const struct request *r)
 {
 	struct des_result *result = &sim->result;
+	double responded_s = r->responded_s > 0 ? r->responded_s : sim->now_s;
 
 	if (sim_measures(sim) && result->completed < sim->scenario->requests) {
-		sim->latencies[result->completed++] = sim->now_s - r->arrival_s;
-		result->mean_s += sim->now_s - r->arrival_s;
+		sim->latencies[result->completed++] = responded_s - r->arrival_s;
+		result->mean_s += responded_s - r->arrival_s;
 	}
 	if (++sim->finished == sim->scenario->warmup)
 		start_measuring(sim);

@@ -24,6 +24,8 @@ enum des_step_kind {
 	DES_PEER,    /* at peer `index`: s is its service time, queueing there is simulated */
 	DES_BLOCK,   /* a wait an event loop cannot overlap: file, lock, driver without async API */
 	DES_SERVICE, /* CPU of co-located service `index` on the same cores */
+	DES_RESPONSE, /* the response is out: what follows occupies, but is not latency; not in
+			 chains */
 	/* FORK chain BRANCH chain ... JOIN: chains that fan-out may do side by side; no nesting */
 	DES_FORK,
 	DES_BRANCH,

@@ -37,6 +37,8 @@ static bool step_valid(const struct des_machine *m, const struct des_trace *t, s
 		return is_time(step->s) && step->index < m->n_peers;
 	case DES_SERVICE:
 		return is_time(step->s) && step->index < m->n_services;
+	case DES_RESPONSE:
+		return !was_open;
 	case DES_FORK:
 		*open = true;
 		return fork_closed(t, i);

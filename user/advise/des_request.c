@@ -206,6 +206,11 @@ void request_advance(struct sim *sim, struct request *r, struct request_queue *t
 		return;
 	}
 	r->step++;
+	if (step->kind == DES_RESPONSE) {
+		r->responded_s = sim->now_s;
+		request_advance(sim, r, to);
+		return;
+	}
 	if (step->kind == DES_FORK)
 		fork_chains(sim, r, to);
 	else if (step->kind == DES_BLOCK)

@@ -40,11 +40,11 @@ struct request {
 	struct des_step own; /* the only step of ROLE_SERVICE and ROLE_FRONT */
 	enum request_role role;
 	uint32_t client, chains_left, splits_left;
-	double arrival_s;
-	double extra_s;		 /* CPU to add to the next burst */
-	double left_s, part_s;	 /* of the burst; of each split of it */
-	double posted_s;	 /* when the burst became ready */
-	struct listener *target; /* ROLE_ROOT: where it is handed in */
+	double arrival_s, responded_s; /* responded_s 0: with its last step */
+	double extra_s;		       /* CPU to add to the next burst */
+	double left_s, part_s;	       /* of the burst; of each split of it */
+	double posted_s;	       /* when the burst became ready */
+	struct listener *target;       /* ROLE_ROOT: where it is handed in */
 };
 
 struct request_queue {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the advisor needs to know of a service beyond sums: a sample of its requests as they went,
- * and what it runs on. Borrowed by all functions; durations in nanoseconds, as measured.
+ * What was seen of a service, as the advisor takes it: a sample of requests, each as it went, and
+ * what it runs on. Borrowed by all functions; durations of traces in nanoseconds, as measured.
  */
 #ifndef IOPROF_ADVISE_EVIDENCE_H
 #define IOPROF_ADVISE_EVIDENCE_H
@@ -12,59 +12,69 @@
 
 #include "model/snapshot.h"
 
-/* One request, its segments in order. */
-struct trace_sample {
-	uint64_t start_ns; /* since the start of the interval */
-	const struct trace_segment *segments;
-	size_t n_segments;
-	uint32_t truncated; /* segments after these that were not kept */
-};
-
-/* One operation: how many this service had in flight at the peer, this one included, and how long
- * it took. */
-struct operation_sample {
-	uint32_t peer;
-	uint32_t in_flight; /* > 0 */
-	uint64_t latency_ns;
-};
-
-struct evidence_sample {
-	uint64_t duration_ns; /* of the interval */
-	/* drawn from all `requests` of the interval with equal chances, however long they took */
-	const struct trace_sample *traces;
-	size_t n_traces;
-	uint64_t requests;
-	struct dist bursts; /* CPU between two waits */
-	const struct operation_sample *operations;
-	size_t n_operations;
-	uint32_t n_peers;
-	uint32_t processes, threads; /* workers: W = processes x threads in each */
-	bool interpreter_lock;	     /* threads of a process run one at a time */
-	double cpus;		     /* C_eff: cpuset and quota */
-	double throttled;	     /* share of the quota's periods that were cut short, 0..1 */
-	uint64_t process_bytes;	     /* unique to one more process (USS), 0: not known */
-	uint64_t thread_bytes;
-	uint32_t backlog; /* most connections seen waiting to be accepted */
-};
-
 /* What one request or many took, in seconds; additive. */
 struct request_sums {
 	double requests;
 	double cpu_s;
-	double wait_s;	   /* overlappable, no peer: sleep, child, network of no known peer */
+	double wait_s; /* overlappable, no peer: sleep, child, client, network of no known peer */
 	double offload_s;  /* disk */
+	double hold_s;	   /* other waits: of unknown kind, so they hold up a loop as well */
 	double lock_s;	   /* lock waits: serial, never overlapped */
-	double operations; /* network waits */
+	double operations; /* turns with peers; of a sampled request: network waits */
 	double offloads;   /* disk waits */
 	double truncated;  /* requests whose end is missing */
 };
 
-/* Every trace and operation names a peer below n_peers or none, and a part that exists; workers and
- * cpus are more than none. */
+struct evidence_sample {
+	uint64_t duration_ns; /* of the interval */
+	/* drawn from all requests of the interval with equal chances, however long they took */
+	const struct trace *traces;
+	size_t n_traces;
+	uint32_t n_peers;
+	/*
+	 * What all requests of the interval took, sampled or not: the sample's means are corrected
+	 * by these. CPU holds here what a request takes outside itself, too. exact.requests 0: not
+	 * known, the sample is all there is.
+	 */
+	struct request_sums exact;
+	const double *exact_peer_s;  /* [n_peers] */
+	double after_s;		     /* of exact.cpu_s per request: CPU after the response */
+	uint32_t processes, threads; /* workers: W = processes x threads in each */
+	bool interpreter_lock;	     /* threads of a process run one at a time */
+	double cpus;		     /* C_eff: cpuset and quota */
+	double serial_s;	     /* per request, under a lock that all requests share */
+};
+
+/* Every trace names a peer below n_peers or none, and a part that exists; workers and cpus are more
+ * than none. */
 bool evidence_valid(const struct evidence_sample *e);
 
-/* Adds one request to sums, and its time at each peer to peer_s[n_peers]. */
-void evidence_add_trace(const struct trace_sample *trace, struct request_sums *sums,
-			double *peer_s);
+/*
+ * Adds one request to sums, and its time at each peer to peer_s[n_peers]. The missing end of a
+ * truncated one is taken to be like its beginning.
+ */
+void evidence_add_trace(const struct trace *trace, struct request_sums *sums, double *peer_s);
+
+/* The sample as a whole; peer_s[n_peers] must be zero. */
+void evidence_sum(const struct evidence_sample *e, struct request_sums *ret_sums, double *peer_s);
+
+/*
+ * By how much smaller the sampling error of the interval's means is than that of means over the
+ * sample, 0..1: all requests were counted, only some were kept. 1 where exact is not known.
+ * evidence.c says how.
+ */
+double evidence_shrink(const struct evidence_sample *e, uint64_t block_ns);
+
+/*
+ * Means of all requests that are off the exact ones as far as a drawn sample's are off those of the
+ * whole sample: sums and peer_s of the drawn one are rewritten. Nothing where exact is not known.
+ */
+struct evidence_whole {
+	struct request_sums sums;
+	const double *peer_s;
+	double shrink;
+};
+void evidence_correct(const struct evidence_sample *e, const struct evidence_whole *whole,
+		      struct request_sums *sums, double *peer_s);
 
 #endif

@@ -4,8 +4,10 @@
  *
  * Method: one statistic for the bootstrap. Requests put together give the mean demand; that gives
  * three capacities; their ratios are the gains. In each resample kappa is drawn from its priors,
- * and each ratio is multiplied by the closed forms' own error, 4 % (model.md 2.2), and async by
- * something between seen and asked where a peer would have to do more than it was ever seen to do.
+ * and each ratio is multiplied by the closed forms' own error, 4 % (model.md 2.2). Where a peer
+ * would have to do more than it was ever seen to do, what it can do is drawn evenly between what
+ * was seen and what would be asked, and no capacity is above that: neither of async nor of more
+ * workers, who ask no less of the peer.
  *
  * Gains that the model has from nothing but CPU and waits are kept apart: overlap is the gain at
  * kappa = 1, without any of that.
@@ -14,6 +16,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 
@@ -22,10 +25,20 @@
 
 /* One evaluation: from requests to capacities. */
 struct outcome {
-	double ratio, now_per_s, async_per_s, overlap_per_s, kappa, extrapolation, utilisation;
+	double ratio, now_per_s, async_per_s, overlap_per_s, stack_per_s;
+	double kappa, stack, loop, utilisation;
+	double extrapolation; /* of the largest capacity */
 	struct tuned tuned;
 	struct async_capacity async;
 };
+
+/* What is believed of peers beyond what was seen. */
+enum belief { DRAWN, SEEN, ALL, BELIEF_COUNT };
+
+enum ratio { ASYNC_OVER_NOW, TUNED_OVER_NOW, ASYNC_OVER_TUNED, OVERLAP, RATIO_COUNT };
+
+/* The statistic's figures: those of the header, then the ratios of SEEN and of ALL. */
+#define FIGURES (GAIN_FIGURE_COUNT + (BELIEF_COUNT - 1) * RATIO_COUNT)
 
 struct gain_context {
 	const struct evidence_sample *e;
@@ -55,7 +68,7 @@ static struct peer_demand peer_demand(const struct peer_fit *fit, double peer_s,
 }
 
 static struct demand mean_demand(const struct resample *r, const struct gain_opts *opts,
-				 struct peer_demand *peers)
+				 double serial_s, struct peer_demand *peers)
 {
 	double n = r->sums.requests;
 
@@ -66,26 +79,23 @@ static struct demand mean_demand(const struct resample *r, const struct gain_opt
 		.cpu_s = r->sums.cpu_s / n,
 		.wait_s = r->sums.wait_s / n,
 		.offload_s = r->sums.offload_s / n,
+		.fault_s = r->sums.hold_s / n,
+		.serial_s = serial_s,
 		.peers = peers,
 		.n_peers = r->n_peers,
 	};
 }
 
-static int changed_cpu_s(const struct resample *r, const struct gain_opts *opts, double *ret_s)
+static int changed_cpu(const struct resample *r, const struct gain_opts *opts,
+		       struct changed_cpu *ret_cpu)
 {
 	struct stack_change change = opts->change;
-	struct changed_cpu cpu = {0};
 	double n = r->sums.requests;
-	int error;
 
 	change.cpu_s = r->sums.cpu_s / n;
 	change.operations = r->sums.operations / n;
 	change.offloads = r->sums.offloads / n;
-	error = kappa_cpu(&change, r->prng, &cpu);
-	if (error < 0)
-		return error;
-	*ret_s = cpu.stack_s + cpu.loop_s;
-	return 0;
+	return kappa_cpu(&change, r->prng, ret_cpu);
 }
 
 /* How far beyond what its peers have shown the service would go at this rate: 1 is not at all. */
@@ -112,21 +122,53 @@ static int async_outcome(const struct resample *r, const struct gain_context *c,
 		.offload_threads = opts->offload_threads ? opts->offload_threads : OFFLOAD_THREADS,
 	};
 	struct async_capacity overlap = {0};
+	struct changed_cpu cpu = {0};
 	int error = capacity_async(d, c->e->cpus, &plan, &overlap);
 	if (error < 0)
 		return error;
 
-	error = changed_cpu_s(r, opts, &plan.cpu_s);
+	error = changed_cpu(r, opts, &cpu);
 	if (error < 0)
 		return error;
+	plan.cpu_s = cpu.stack_s + cpu.loop_s;
 	error = capacity_async(d, c->e->cpus, &plan, &out->async);
 	if (error < 0)
 		return error;
 	out->overlap_per_s = overlap.per_s;
 	out->async_per_s = out->async.per_s;
 	out->kappa = plan.cpu_s / d->cpu_s;
-	out->extrapolation = extrapolation(r, opts, out->async_per_s);
+	out->stack = cpu.stack_s / d->cpu_s;
+	out->loop = cpu.loop_s / d->cpu_s;
 	return 0;
+}
+
+/* The workers of now, with the stack's part of the change and nothing else. */
+static int stack_outcome(const struct gain_context *c, const struct demand *d,
+			 const struct worker_plan *now, struct outcome *out)
+{
+	struct demand changed = *d;
+
+	changed.cpu_s *= out->stack;
+	return capacity_sync(&changed, c->e->cpus, now, &out->stack_per_s);
+}
+
+static int tuned_outcome(const struct gain_context *c, const struct demand *d,
+			 const struct worker_plan *now, struct outcome *out)
+{
+	int error = capacity_tuned(d, c->e->cpus, now, &c->opts->tune, &out->tuned);
+	struct tune_opts unlimited = {.threads = c->opts->tune.threads,
+				      .interpreter_lock = c->opts->tune.interpreter_lock};
+
+	if (error != -ENOSPC)
+		return error;
+	/* No room for a single worker: what is wanted stays true, and there is nothing to tune. */
+	error = capacity_tuned(d, c->e->cpus, now, &unlimited, &out->tuned);
+	out->tuned.plan = *now;
+	out->tuned.per_s = out->now_per_s;
+	out->tuned.limit = c->opts->tune.memory_bytes > 0 ? TUNE_MEMORY : TUNE_CONNECTIONS;
+	out->tuned.most = 0;
+	out->tuned.memory_bytes = 0;
+	return error;
 }
 
 static int evaluate(const struct resample *r, const struct gain_context *c, struct outcome *out)
@@ -140,16 +182,20 @@ static int evaluate(const struct resample *r, const struct gain_context *c, stru
 		return -ENOMEM;
 	if (!(r->sums.requests > 0) || !(r->sums.cpu_s > 0))
 		return -EDOM;
-	d = mean_demand(r, c->opts, peers);
+	d = mean_demand(r, c->opts, c->e->serial_s, peers);
 	bootstrap_ratio(r, NULL, &out->ratio);
 	error = capacity_sync(&d, c->e->cpus, &now, &out->now_per_s);
 	if (error < 0)
 		return error;
-	error = capacity_tuned(&d, c->e->cpus, &now, &c->opts->tune, &out->tuned);
+	out->utilisation = fmin(out->now_per_s * d.cpu_s / c->e->cpus, 1);
+	error = tuned_outcome(c, &d, &now, out);
 	if (error < 0)
 		return error;
-	out->utilisation = fmin(out->now_per_s * d.cpu_s / c->e->cpus, 1);
-	return async_outcome(r, c, &d, out);
+	error = async_outcome(r, c, &d, out);
+	if (error < 0)
+		return error;
+	out->extrapolation = extrapolation(r, c->opts, fmax(out->async_per_s, out->tuned.per_s));
+	return stack_outcome(c, &d, &now, out);
 }
 
 /* The model's own error, on a ratio of two of its capacities. */
@@ -158,32 +204,58 @@ static double model_error(struct prng *prng)
 	return prng ? exp(MODEL_ERROR * prng_normal(prng)) : 1;
 }
 
-/* Of what a peer was never seen to do, it may do nothing or all. */
-static double peer_error(const struct outcome *o, struct prng *prng)
+/* No more than the peers do: `share`, 0..1, of what is asked of them beyond what was seen. */
+static double most_of_peers(const struct outcome *o, const struct gain_opts *opts, double share)
 {
-	double least = 1 / o->extrapolation;
+	double asked = fmax(o->async_per_s, o->tuned.per_s), seen = asked / o->extrapolation;
 
-	return prng ? least + (1 - least) * prng_uniform(prng) : 1;
+	seen = fmax(seen, fmin(opts->observed_per_s, asked));
+	return seen + (asked - seen) * share;
+}
+
+static void take_ratios(const struct outcome *o, double most_per_s, const double *errors,
+			double *ratios)
+{
+	double now = fmin(o->now_per_s, most_per_s), tuned = fmin(o->tuned.per_s, most_per_s);
+	double async = fmin(o->async_per_s, most_per_s);
+
+	ratios[ASYNC_OVER_NOW] = async / now * errors[ASYNC_OVER_NOW];
+	ratios[TUNED_OVER_NOW] = tuned / now * errors[TUNED_OVER_NOW];
+	ratios[ASYNC_OVER_TUNED] = async / tuned * errors[ASYNC_OVER_TUNED];
+	ratios[OVERLAP] = o->overlap_per_s * async / o->async_per_s / now * errors[OVERLAP];
+}
+
+static void take_all_ratios(const struct outcome *o, const struct gain_opts *opts,
+			    struct prng *prng, double *figures)
+{
+	double errors[RATIO_COUNT], drawn = prng ? prng_uniform(prng) : 1, ratios[RATIO_COUNT];
+	double *rest = &figures[GAIN_FIGURE_COUNT];
+
+	for (int i = 0; i < RATIO_COUNT; i++)
+		errors[i] = model_error(prng);
+	take_ratios(o, most_of_peers(o, opts, drawn), errors, ratios);
+	figures[GAIN_ASYNC_OVER_NOW] = ratios[ASYNC_OVER_NOW];
+	figures[GAIN_TUNED_OVER_NOW] = ratios[TUNED_OVER_NOW];
+	figures[GAIN_ASYNC_OVER_TUNED] = ratios[ASYNC_OVER_TUNED];
+	figures[GAIN_OVERLAP] = ratios[OVERLAP];
+	figures[GAIN_NOW_PER_S] = o->now_per_s;
+	figures[GAIN_TUNED_PER_S] = fmin(o->tuned.per_s, most_of_peers(o, opts, drawn));
+	figures[GAIN_ASYNC_PER_S] = fmin(o->async_per_s, most_of_peers(o, opts, drawn));
+	take_ratios(o, most_of_peers(o, opts, 0), errors, rest);
+	take_ratios(o, most_of_peers(o, opts, 1), errors, rest + RATIO_COUNT);
 }
 
 static void gain_statistic(const struct resample *r, const void *context, double *figures)
 {
+	const struct gain_context *c = context;
 	struct outcome o = {0};
-	double async_per_s;
 
-	for (int i = 0; i < GAIN_FIGURE_COUNT; i++)
+	for (int i = 0; i < FIGURES; i++)
 		figures[i] = NAN;
-	if (evaluate(r, context, &o) < 0)
+	if (evaluate(r, c, &o) < 0)
 		return;
-	async_per_s = o.async_per_s * peer_error(&o, r->prng);
+	take_all_ratios(&o, c->opts, r->prng, figures);
 	figures[GAIN_RATIO] = o.ratio;
-	figures[GAIN_NOW_PER_S] = o.now_per_s;
-	figures[GAIN_TUNED_PER_S] = o.tuned.per_s;
-	figures[GAIN_ASYNC_PER_S] = async_per_s;
-	figures[GAIN_ASYNC_OVER_NOW] = async_per_s / o.now_per_s * model_error(r->prng);
-	figures[GAIN_TUNED_OVER_NOW] = o.tuned.per_s / o.now_per_s * model_error(r->prng);
-	figures[GAIN_ASYNC_OVER_TUNED] = async_per_s / o.tuned.per_s * model_error(r->prng);
-	figures[GAIN_OVERLAP] = o.overlap_per_s / o.now_per_s * model_error(r->prng);
 	figures[GAIN_KAPPA] = o.kappa;
 	if (isfinite(o.extrapolation))
 		figures[GAIN_EXTRAPOLATION] = o.extrapolation;
@@ -193,13 +265,26 @@ static void gain_statistic(const struct resample *r, const void *context, double
 static int best_outcome(const struct gain_context *c, struct outcome *out)
 {
 	_cleanup_free_ double *peer_s = calloc((size_t)c->e->n_peers + 1, sizeof(*peer_s));
-	struct resample whole = {.peer_s = peer_s, .n_peers = c->e->n_peers};
+	_cleanup_free_ double *whole_s = calloc((size_t)c->e->n_peers + 1, sizeof(*whole_s));
+	struct resample all = {.peer_s = peer_s, .n_peers = c->e->n_peers};
+	struct evidence_whole whole = {.peer_s = whole_s};
 
-	if (!peer_s)
+	if (!peer_s || !whole_s)
 		return -ENOMEM;
-	for (size_t i = 0; i < c->e->n_traces; i++)
-		evidence_add_trace(&c->e->traces[i], &whole.sums, peer_s);
-	return evaluate(&whole, c, out);
+	evidence_sum(c->e, &all.sums, peer_s);
+	evidence_sum(c->e, &whole.sums, whole_s);
+	evidence_correct(c->e, &whole, &all.sums, peer_s);
+	return evaluate(&all, c, out);
+}
+
+static struct gain_ratios ratios_of(const struct interval *figures)
+{
+	return (struct gain_ratios){
+		.async_over_now = figures[ASYNC_OVER_NOW],
+		.tuned_over_now = figures[TUNED_OVER_NOW],
+		.async_over_tuned = figures[ASYNC_OVER_TUNED],
+		.overlap = figures[OVERLAP],
+	};
 }
 
 int gain_estimate(const struct evidence_sample *e, const struct gain_opts *opts,
@@ -209,19 +294,26 @@ int gain_estimate(const struct evidence_sample *e, const struct gain_opts *opts,
 	const struct bootstrap_opts bootstrap = {
 		.seed = opts->seed,
 		.replicates = opts->replicates,
-		.n_figures = GAIN_FIGURE_COUNT,
+		.n_figures = FIGURES,
 	};
-	struct gain gain = {0};
+	struct interval figures[FIGURES];
+	struct gain gain = {.break_even = 0};
 	struct outcome best = {0};
-	int r = bootstrap_run(e, &bootstrap, gain_statistic, &context, gain.figures);
+	int r = bootstrap_run(e, &bootstrap, gain_statistic, &context, figures);
 	if (r < 0)
 		return r;
 
 	r = best_outcome(&context, &best);
 	if (r < 0)
 		return r;
+	memcpy(gain.figures, figures, sizeof(gain.figures));
+	gain.seen = ratios_of(&figures[GAIN_FIGURE_COUNT]);
+	gain.all = ratios_of(&figures[GAIN_FIGURE_COUNT + RATIO_COUNT]);
 	gain.tuned = best.tuned;
 	gain.async = best.async;
+	gain.stack = best.stack;
+	gain.loop = best.loop;
+	gain.stack_alone = best.stack_per_s / best.now_per_s;
 	gain.utilisation = best.utilisation;
 	gain.break_even = capacity_break_even(best.utilisation);
 	*ret_gain = gain;

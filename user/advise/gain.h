@@ -27,7 +27,8 @@ enum gain_figure {
 
 struct gain_opts {
 	uint64_t seed;
-	uint32_t replicates; /* 0: bootstrap's default */
+	double observed_per_s; /* requests per second that its peers took; 0: not known */
+	uint32_t replicates;   /* 0: bootstrap's default */
 	struct tune_opts tune;
 	const struct peer_fit *fits; /* one per peer of the evidence */
 	const double *pools;	     /* connections per process to each, or NULL: no limit */
@@ -36,9 +37,19 @@ struct gain_opts {
 	uint32_t offload_threads;    /* per loop; 0: 32, asyncio's default at most */
 };
 
+/* Of two capacities each. */
+struct gain_ratios {
+	struct interval async_over_now, tuned_over_now, async_over_tuned, overlap;
+};
+
 struct gain {
 	struct interval figures[GAIN_FIGURE_COUNT];
-	struct tuned tuned;	     /* the best estimate's plan */
+	/* the ratios if peers do no more than they were seen to do, and if they do all asked */
+	struct gain_ratios seen, all;
+	struct tuned tuned; /* the best estimate's plan; the workers of now if the limits leave none
+			     * (.most 0) */
+	double stack_alone; /* gain of the stack's part of kappa alone, workers as now */
+	double stack, loop; /* the two parts of kappa */
 	struct async_capacity async; /* and what limits async there */
 	double utilisation;	     /* u: of the processors, all workers busy as they are now */
 	double break_even;	     /* kappa* = 1 / u */
@@ -46,7 +57,7 @@ struct gain {
 
 /*
  * Returns 0; an error of bootstrap_run(); -EDOM when the requests took no CPU; other errors of the
- * capacities, -ENOSPC when the limits of tuning leave no worker. No figure is infinite; a bound
+ * capacities. No figure is infinite; a bound
  * that cannot be had is NAN.
  */
 int gain_estimate(const struct evidence_sample *e, const struct gain_opts *opts,

@@ -40,6 +40,7 @@ static const struct {
 	const char *name;
 	enum cost operation;
 } targets[TARGET_COUNT] = {
+	[TARGET_AUTO] = {"auto", COST_OP_ASYNCIO},
 	[TARGET_ASYNCIO] = {"asyncio", COST_OP_ASYNCIO},
 	[TARGET_UVLOOP] = {"uvloop", COST_OP_UVLOOP},
 	[TARGET_NODE] = {"node", COST_OP_NODE},
@@ -109,6 +110,21 @@ static bool framework_known(const struct stack_change *c)
 	       c->framework <= COST_GUNICORN_FLASK_TO_STARLETTE;
 }
 
+static double swapped_s(const struct stack_change *c, struct prng *prng)
+{
+	double s = 0;
+
+	for (size_t i = 0; i < c->n_swaps; i++) {
+		const struct swap *swap = &c->swaps[i];
+
+		if (swap->to < COST_COUNT)
+			s += swap->times * parameter(c, swap->to, prng);
+		if (swap->from < COST_COUNT)
+			s -= swap->times * parameter(c, swap->from, prng);
+	}
+	return s;
+}
+
 /* What the unknown clients may save: never more than nothing in the best estimate. */
 static double stack_s(const struct stack_change *c, struct prng *prng)
 {
@@ -116,12 +132,16 @@ static double stack_s(const struct stack_change *c, struct prng *prng)
 
 	if (c->cpu_factor > 0)
 		return c->cpu_factor * c->cpu_s;
-	if (framework_known(c))
+	if (c->same_stack)
+		return c->cpu_s;
+	if (c->server_known)
+		s = factor(c, COST_FACTOR_KNOWN, prng) * c->cpu_s;
+	else if (framework_known(c))
 		s = factor(c, COST_FACTOR_KNOWN, prng) * c->cpu_s +
 		    parameter(c, c->framework, prng);
 	else
 		s = factor(c, COST_FACTOR_UNKNOWN, prng) * c->cpu_s;
-	s += c->http_calls * parameter(c, COST_HTTP_CLIENT, prng);
+	s += swapped_s(c, prng) + c->http_calls * parameter(c, COST_HTTP_CLIENT, prng);
 	if (unknown > 0)
 		s += unknown * parameter(c, COST_CLIENT_UNKNOWN, prng);
 	return fmax(s, LEAST_FACTOR * c->cpu_s);
@@ -146,8 +166,8 @@ static int change_check(const struct stack_change *c)
 	if (!(c->cpu_s > 0) || !isfinite(c->cpu_s))
 		return -EDOM;
 	if (!is_count(c->operations) || !is_count(c->tasks) || !is_count(c->offloads) ||
-	    !is_count(c->http_calls) || !is_count(c->cpu_factor) ||
-	    (unsigned int)c->target >= TARGET_COUNT)
+	    !is_count(c->http_calls) || !is_count(c->cpu_factor) || !is_count(c->whole_factor) ||
+	    c->n_swaps > SWAPS_MOST || (unsigned int)c->target >= TARGET_COUNT)
 		return -EINVAL;
 	return 0;
 }
@@ -159,6 +179,10 @@ int kappa_cpu(const struct stack_change *change, struct prng *prng, struct chang
 		return r;
 
 	*ret_cpu = (struct changed_cpu){stack_s(change, prng), loop_s(change, prng)};
+	if (change->whole_factor > 0) {
+		ret_cpu->loop_s = fmin(ret_cpu->loop_s, change->whole_factor * change->cpu_s);
+		ret_cpu->stack_s = change->whole_factor * change->cpu_s - ret_cpu->loop_s;
+	}
 	return 0;
 }
 
@@ -167,6 +191,13 @@ static int compare(const void *left, const void *right)
 	double a = *(const double *)left, b = *(const double *)right;
 
 	return (a > b) - (a < b);
+}
+
+bool kappa_guessed(const struct stack_change *c)
+{
+	if (c->cpu_factor > 0 || c->whole_factor > 0 || c->same_stack)
+		return false;
+	return !(c->server_known || framework_known(c)) || !c->clients_known;
 }
 
 int kappa_estimate(const struct stack_change *change, uint64_t seed, struct kappa *ret_kappa)
@@ -182,8 +213,7 @@ int kappa_estimate(const struct stack_change *change, uint64_t seed, struct kapp
 		.estimate = (cpu.stack_s + cpu.loop_s) / change->cpu_s,
 		.stack = cpu.stack_s / change->cpu_s,
 		.loop = cpu.loop_s / change->cpu_s,
-		.guessed = !(change->cpu_factor > 0) &&
-			   (!framework_known(change) || !change->clients_known),
+		.guessed = kappa_guessed(change),
 	};
 	prng_seed(&prng, seed);
 	for (size_t i = 0; i < DRAWS; i++) {

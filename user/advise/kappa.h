@@ -10,6 +10,7 @@
 #define IOPROF_ADVISE_KAPPA_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "advise/prng.h"
@@ -24,6 +25,7 @@ enum cost {
 /* clang-format on */
 
 enum target {
+	TARGET_AUTO, /* by the runtime that was found; costs as of asyncio */
 	TARGET_ASYNCIO,
 	TARGET_UVLOOP,
 	TARGET_NODE,
@@ -38,7 +40,8 @@ struct prior {
 	double estimate, lo, hi;
 };
 
-/* The defaults: seconds, or a factor. Name and source are static; "?" and zeros out of range. */
+/* The defaults: seconds, or a factor; all zero: known only once measured. Name and source are
+ * static; "?" and zeros out of range. */
 struct prior cost_default(enum cost cost);
 const char *cost_name(enum cost cost);
 const char *cost_source(enum cost cost);
@@ -46,6 +49,14 @@ const char *target_name(enum target target);
 
 /* Between two draws of a prior: normal on either side of the estimate, 90 % within lo..hi. */
 double prior_draw(const struct prior *prior, struct prng *prng);
+
+/* What is left out and what comes in its place, so often per request; COST_COUNT: nothing. */
+struct swap {
+	enum cost from, to;
+	double times;
+};
+
+#define SWAPS_MOST 8
 
 /* What is known of the service and of the change. All counts per request. */
 struct stack_change {
@@ -56,6 +67,11 @@ struct stack_change {
 	bool clients_known;  /* all client libraries are; else they widen the interval */
 	enum cost framework; /* one of the framework swaps, or COST_COUNT: not recognised */
 	double cpu_factor;   /* > 0: given, so the stack as a whole costs this and is not guessed */
+	double whole_factor; /* > 0: given, kappa itself, the loop's costs included */
+	bool same_stack;     /* nothing is swapped: the stack costs what it does */
+	struct swap swaps[SWAPS_MOST]; /* servers, frameworks, clients whose costs are known */
+	size_t n_swaps;
+	bool server_known;		/* the swaps hold server and framework: no guess at these */
 	const struct prior *calibrated; /* COST_COUNT of them, or NULL: the defaults */
 };
 
@@ -70,6 +86,9 @@ struct changed_cpu {
  * time today, -EINVAL for counts that are negative or not finite.
  */
 int kappa_cpu(const struct stack_change *change, struct prng *prng, struct changed_cpu *ret_cpu);
+
+/* Whether a part of the stack is neither recognised nor given. */
+bool kappa_guessed(const struct stack_change *change);
 
 struct kappa {
 	double estimate, lo, hi; /* T' / T; 90 % interval */

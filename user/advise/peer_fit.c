@@ -3,90 +3,104 @@
  * Question: how many operations per second can a peer do, of which we see only our own?
  *
  * Method: with k servers of S seconds each, an operation that finds n - 1 others there takes
- * R(n) = S max(1, n / k) on average (exact for exponential service, in order). Operations are put
- * together by n; for every k the best S follows by weighted least squares; the k with the least
- * error is taken. That is done only where the data can tell:
+ * R(n) = S max(1, n / k) on average (exact for exponential service, in order). Operations come
+ * put together by n, from 17 on by ranges of n, whose middle is taken; for every k the best S
+ *follows by weighted least squares; the k with the least error is taken. That is done only where
+ *the data can tell:
  *
  *	flat		n = 1 was seen, or n grew by 1.25 or more while R stayed within 1.1 of its
  *			least; and R never was 1.3 times that: no limit seen
- *	knee		the same, with a rise of 1.3 or more
- *	saturated	no flat stretch; n / R(n), the throughput, stays within 5 % while n grows by
- *			1.2 or more
- *	high only	neither: past the knee R grows with n, but other things may make it too
+ *	knee		the same, with a rise of 1.3 or more at the high end: the twentieth of
+ *			operations that found the most others there
+ *	saturated	no flat stretch; n / R(n), the throughput, stays within 5 % (more in a bin
+ *that holds a range of n) while n grows by 1.2 or more high only	neither: past the knee R
+ *grows with n, but other things may make it too
  *
  * Why not call R flat that never rises by 1.3 (model.md 2.4): 20 workers that keep a peer of 8 busy
  * have 16 to 20 in flight, where R rises by 1.25 and is nothing but queue.
  * Why not fit always: a client that is always past the knee sees R grow in proportion, which fits
  * any k (research: k = 26, S = 19 ms for a true 8 and 6 ms).
  *
- * Assumptions: operations alike; other clients of the peer are not seen. Cost: operations, and
- * highest n squared.
+ * Assumptions: operations alike; other clients of the peer are not seen. Cost: bins times
+ * highest n.
  */
 #include "advise/peer_fit.h"
 
-#include <errno.h>
 #include <math.h>
-
-#include "base/cleanup.h"
 
 #define NS_PER_S 1e9
 #define LEAST_IN_BIN 30	 /* operations, for a mean to be believed */
 #define LEAST_IN_ALL 100 /* operations */
+#define HIGH_END .05
 #define FLAT 1.1
 #define RISE 1.3
 #define FLAT_STRETCH 1.25
 #define STEADY 0.05
 #define STEADY_RANGE 1.2
-#define HIGHEST_N 4096 /* more in flight than this is not looked at by number */
 
 struct bin {
 	double n, count, mean_s;
+	double slack; /* by how much n may be off, relatively */
 };
 
 /* The bins that can be believed, by rising n. */
 struct curve {
-	struct bin *bins;
+	struct bin bins[IOP_IN_FLIGHT_BINS];
 	size_t n_bins;
-	double least_s, most_s;
+	double least_s, high_s;
 };
 
-static size_t keep_full_bins(struct bin *bins)
+/* The middle of a bin, as far as there can have been so many, and half its width. */
+static struct bin bin_of(unsigned int bin, uint32_t most_in_flight)
 {
-	size_t n = 0;
+	double low = in_flight_floor(bin), high = low;
 
-	for (size_t i = 1; i <= HIGHEST_N; i++) {
-		if (bins[i].count < LEAST_IN_BIN)
-			continue;
-		bins[n++] = (struct bin){(double)i, bins[i].count, bins[i].mean_s / bins[i].count};
-	}
-	return n;
+	if (bin + 1 < IOP_IN_FLIGHT_BINS)
+		high = fmax(low, in_flight_floor(bin + 1) - 1.);
+	if (most_in_flight > 0)
+		high = fmax(low, fmin(high, most_in_flight));
+	return (struct bin){.n = (low + high) / 2, .slack = (high - low) / (low + high)};
 }
 
-static void collect(const struct evidence_sample *e, uint32_t peer, struct curve *curve,
+/* The mean of so many operations with the highest n: one bin of few would be chance. */
+static double high_end(const struct curve *curve, double operations)
+{
+	double count = 0, sum_s = 0;
+
+	for (size_t i = curve->n_bins; i > 0 && count < operations; i--) {
+		count += curve->bins[i - 1].count;
+		sum_s += curve->bins[i - 1].count * curve->bins[i - 1].mean_s;
+	}
+	return count > 0 ? sum_s / count : 0;
+}
+
+static void collect(const struct peer_load *loads, uint32_t most_in_flight, struct curve *curve,
 		    struct peer_fit *fit)
 {
 	double count = 0, sum_s = 0;
 
-	for (size_t i = 0; i < e->n_operations; i++) {
-		const struct operation_sample *o = &e->operations[i];
-		double s = (double)o->latency_ns / NS_PER_S;
-
-		if (o->peer != peer)
-			continue;
-		count++;
-		sum_s += s;
-		if (o->in_flight == 0 || o->in_flight > HIGHEST_N)
-			continue;
-		curve->bins[o->in_flight].count++;
-		curve->bins[o->in_flight].mean_s += s;
+	for (unsigned int i = 0; i < IOP_IN_FLIGHT_BINS; i++) {
+		count += (double)loads[i].operations;
+		sum_s += (double)loads[i].sum_ns / NS_PER_S;
 	}
 	fit->mean_latency_s = count > 0 ? sum_s / count : NAN;
-	curve->n_bins = count >= LEAST_IN_ALL ? keep_full_bins(curve->bins) : 0;
 	curve->least_s = INFINITY;
-	for (size_t i = 0; i < curve->n_bins; i++) {
-		curve->least_s = fmin(curve->least_s, curve->bins[i].mean_s);
-		curve->most_s = fmax(curve->most_s, curve->bins[i].mean_s);
+	if (count < LEAST_IN_ALL)
+		return;
+	for (unsigned int i = 0; i < IOP_IN_FLIGHT_BINS; i++) {
+		double n = (double)loads[i].operations;
+		double mean_s = (double)loads[i].sum_ns / NS_PER_S / n;
+
+		if (n < LEAST_IN_BIN)
+			continue;
+		struct bin *bin = &curve->bins[curve->n_bins++];
+
+		*bin = bin_of(i, most_in_flight);
+		bin->count = n;
+		bin->mean_s = mean_s;
+		curve->least_s = fmin(curve->least_s, mean_s);
 	}
+	curve->high_s = high_end(curve, fmax(LEAST_IN_ALL, HIGH_END * count));
 }
 
 /* The highest rate seen, and where. */
@@ -115,20 +129,22 @@ static bool has_flat_stretch(const struct curve *curve)
 /* Is the throughput the same whatever the number in flight? */
 static bool is_steady(const struct curve *curve, double *ret_per_s)
 {
-	double low = INFINITY, high = 0, count = 0, sum = 0;
+	double count = 0, sum = 0;
 
 	for (size_t i = 0; i < curve->n_bins; i++) {
 		const struct bin *b = &curve->bins[i];
 
-		low = fmin(low, b->n / b->mean_s);
-		high = fmax(high, b->n / b->mean_s);
 		count += b->count;
 		sum += b->count * b->n / b->mean_s;
 	}
 	*ret_per_s = sum / count;
-	if (curve->bins[curve->n_bins - 1].n < STEADY_RANGE * curve->bins[0].n)
-		return false;
-	return high <= *ret_per_s * (1 + STEADY) && low >= *ret_per_s * (1 - STEADY);
+	for (size_t i = 0; i < curve->n_bins; i++) {
+		const struct bin *b = &curve->bins[i];
+
+		if (fabs(b->n / b->mean_s / *ret_per_s - 1) > STEADY + b->slack)
+			return false;
+	}
+	return curve->bins[curve->n_bins - 1].n >= STEADY_RANGE * curve->bins[0].n;
 }
 
 /* The squared error with k servers and the S that suits them best. */
@@ -188,7 +204,7 @@ static void classify(const struct curve *curve, struct peer_fit *fit)
 	fit->servers = fit->most_in_flight;
 	fit->service_s = curve->least_s;
 	if (has_flat_stretch(curve)) {
-		if (curve->most_s >= RISE * curve->least_s) {
+		if (curve->high_s >= RISE * curve->least_s) {
 			fit_knee(curve, fit);
 			return;
 		}
@@ -204,18 +220,14 @@ static void classify(const struct curve *curve, struct peer_fit *fit)
 	}
 }
 
-int peer_fit(const struct evidence_sample *e, uint32_t peer, struct peer_fit *ret_fit)
+struct peer_fit peer_fit(const struct peer_load loads[IOP_IN_FLIGHT_BINS], uint32_t most_in_flight)
 {
-	_cleanup_free_ struct bin *bins = calloc(HIGHEST_N + 1, sizeof(*bins));
-	struct curve curve = {.bins = bins};
+	struct curve curve = {.n_bins = 0};
 	struct peer_fit fit = {.service_s = NAN, .capacity_per_s = INFINITY};
 
-	if (!bins)
-		return -ENOMEM;
-	collect(e, peer, &curve, &fit);
+	collect(loads, most_in_flight, &curve, &fit);
 	classify(&curve, &fit);
-	*ret_fit = fit;
-	return 0;
+	return fit;
 }
 
 double peer_fit_extrapolation(const struct peer_fit *fit, double per_s)

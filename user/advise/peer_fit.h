@@ -3,7 +3,9 @@
 #ifndef IOPROF_ADVISE_PEER_FIT_H
 #define IOPROF_ADVISE_PEER_FIT_H
 
-#include "advise/evidence.h"
+#include <stdint.h>
+
+#include "model/snapshot.h"
 
 enum peer_fit_kind {
 	PEER_FIT_UNKNOWN,   /* too few operations */
@@ -25,8 +27,11 @@ struct peer_fit {
 	double mean_latency_s;	   /* over all operations; NAN without any */
 };
 
-/* Fits the operations with this peer. Returns 0 or -ENOMEM. */
-int peer_fit(const struct evidence_sample *e, uint32_t peer, struct peer_fit *ret_fit);
+/*
+ * Fits operations by the number in flight as they began. most_in_flight: there can never have been
+ * more, one per worker; 0: not known.
+ */
+struct peer_fit peer_fit(const struct peer_load loads[IOP_IN_FLIGHT_BINS], uint32_t most_in_flight);
 
 /*
  * How far beyond what was demonstrated a rate is: 1 when it was seen or the limit is known, else

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sampled requests as the simulator's traces, and the same load on three servers: the workers of
- * now, event loops, event loops with long bursts of CPU in processes of their own. model.md 2.5.
+ * Sampled requests as the simulator's traces, and the same load on four servers: the workers of
+ * now, the tuned workers, event loops, event loops with long bursts of CPU in processes of their
+ * own. model.md 2.5.
  */
 #ifndef IOPROF_ADVISE_REPLAY_H
 #define IOPROF_ADVISE_REPLAY_H
@@ -19,10 +20,12 @@ struct replay_opts {
 	const struct peer_fit *fits;
 	const double *pools; /* as of gain_opts; the least of them holds for all peers */
 	struct stack_change change;
+	struct worker_plan tuned; /* no processes: as now */
 };
 
 struct replay_result {
-	struct des_result now, async, split;
+	struct des_result now, tuned, async;
+	struct des_result split; /* that of async where no burst is long */
 };
 
 /*
@@ -31,5 +34,8 @@ struct replay_result {
  */
 int replay_compare(const struct evidence_sample *e, const struct replay_opts *opts,
 		   struct replay_result *ret_result);
+
+/* How many steps a request has in the simulation, on average. */
+double replay_steps(const struct evidence_sample *e);
 
 #endif

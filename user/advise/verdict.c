@@ -6,11 +6,16 @@
  * the figures it used. What is below the error of the figures is no gain; what tuning gives as well
  * is no reason to migrate; an interval counts by its worse end.
  *
- * Four things differ from model.md 2.6, for a reason each. The spread that asks for more data is
+ * Some things differ from model.md 2.6, for a reason each. The spread that asks for more data is
  * that of the gain at kappa = 1: an unknown kappa alone makes the other one +-27 %, and watching
  * longer would not help; that is borderline, with kappa named. And do-not-migrate does not hold
  * where tuning gains: then there is something better to say. And workers that do not fit into
- * memory are a reason only where async needs less of it: a few large processes that compute do not.
+ * memory are a reason only where async needs less of it: a few large processes that compute do not;
+ * and no memory saved makes a migration of a gain below 1.1 over the best workers that fit. What a
+ * peer was never seen to do does not stop the advice to try more workers. A service is async when
+ * most of its requests are read by event loops, not 5 % of them: the proof is by thread, not by
+ * request. Requests are 500 of those counted; the sample, which only has to show how they vary,
+ * 100.
  */
 #include "advise/verdict.h"
 
@@ -72,8 +77,10 @@ void verdict_sentence(const struct verdict_reason *reason, char *ret_sentence, s
 struct verdict_thresholds verdict_defaults(void)
 {
 	return (struct verdict_thresholds){
-		.shared_threads = .05,
+		.shared_threads = .5,
 		.requests = 500,
+		.sampled = 100,
+		.truncated = .05,
 		.closure_error = .05,
 		.losses = .005,
 		.least_busy = .1,
@@ -86,6 +93,7 @@ struct verdict_thresholds verdict_defaults(void)
 		.worth = 1.3,
 		.tuned = 1.15,
 		.over_tuned = 1.25,
+		.least_over_tuned = 1.1,
 		.p99_ratio = 1.2,
 		.lag_s = .050,
 		.lag_share = .1,
@@ -99,14 +107,15 @@ void verdict_take_gain(struct verdict_facts *facts, const struct gain *gain)
 	facts->tuned_over_now = gain->figures[GAIN_TUNED_OVER_NOW];
 	facts->async_over_tuned = gain->figures[GAIN_ASYNC_OVER_TUNED];
 	facts->overlap = gain->figures[GAIN_OVERLAP];
+	facts->seen = gain->seen;
+	facts->all = gain->all;
 	facts->kappa = gain->figures[GAIN_KAPPA].estimate;
 	facts->extrapolation = gain->figures[GAIN_EXTRAPOLATION].estimate;
 	facts->break_even = gain->break_even;
 	facts->async = gain->async;
 	facts->wanted = gain->tuned.wanted;
-	facts->allowed = gain->tuned.limit == TUNE_UNLIMITED
-				 ? gain->tuned.wanted
-				 : gain->tuned.plan.processes * gain->tuned.plan.threads;
+	facts->allowed =
+		gain->tuned.limit == TUNE_UNLIMITED ? gain->tuned.wanted : gain->tuned.most;
 }
 
 static void add(struct verdict *v, enum reason reason, double figure, double threshold)
@@ -146,11 +155,15 @@ typedef bool rule(const struct verdict_facts *f, const struct verdict_thresholds
 static bool already_async(const struct verdict_facts *f, const struct verdict_thresholds *t,
 			  struct verdict *v)
 {
-	if (!because(v, f->shared_threads >= t->shared_threads, REASON_SHARED_THREADS,
-		     f->shared_threads, t->shared_threads))
-		return false;
-	(void)because(v, f->blocking_calls > 0, REASON_BLOCKING_CALLS, f->blocking_calls, 0);
-	return true;
+	bool loop = because(v, f->shared_threads >= t->shared_threads, REASON_SHARED_THREADS,
+			    f->shared_threads, t->shared_threads);
+
+	loop |= because(v, f->pooled, REASON_POOL, 0, 0);
+	loop |= because(v, f->overlapping, REASON_RUNTIME, 0, 0);
+	if (loop)
+		(void)because(v, f->blocking_calls > 0, REASON_BLOCKING_CALLS, f->blocking_calls,
+			      0);
+	return loop;
 }
 
 static double spread(const struct interval *i)
@@ -170,11 +183,16 @@ static double estimators_differ(const struct verdict_facts *f)
 static bool data_is_poor(const struct verdict_facts *f, const struct verdict_thresholds *t,
 			 struct verdict *v)
 {
-	bool poor = because(v, f->requests < t->requests, REASON_REQUESTS, (double)f->requests,
-			    (double)t->requests);
+	bool poor = because(v, f->missing != REASON_UNDEFINED, f->missing, 0, 0);
 
+	poor |= because(v, f->requests < t->requests, REASON_REQUESTS, (double)f->requests,
+			(double)t->requests);
+	if (f->missing != REASON_UNDEFINED)
+		return true;
+	poor |= because(v, f->sampled < t->sampled, REASON_SAMPLED, (double)f->sampled,
+			(double)t->sampled);
 	if (!all_known(f)) {
-		add(v, REASON_UNDEFINED, 0, 0);
+		(void)because(v, !poor, REASON_UNDEFINED, 0, 0);
 		return true;
 	}
 	poor |= because(v, fabs(f->closure - 1) > t->closure_error, REASON_CLOSURE, f->closure,
@@ -189,14 +207,24 @@ static bool data_is_poor(const struct verdict_facts *f, const struct verdict_thr
 	return poor;
 }
 
-static bool long_wait(const struct verdict_facts *f, const struct verdict_thresholds *t,
-		      struct verdict *v)
+/* A worker for each request is out of the question. */
+static bool too_many(const struct verdict_facts *f, const struct verdict_thresholds *t,
+		     struct verdict *v)
 {
 	bool many = because(v, f->in_flight > t->in_flight, REASON_LONG_WAIT, f->in_flight,
 			    t->in_flight);
 	bool tight = f->needed_bytes > f->free_bytes && f->memory_saving >= t->memory_saving;
 
 	return because(v, tight, REASON_MEMORY, f->needed_bytes, f->free_bytes) || many;
+}
+
+static bool long_wait(const struct verdict_facts *f, const struct verdict_thresholds *t,
+		      struct verdict *v)
+{
+	/* Memory alone moves nobody who serves as much with the workers that do fit. */
+	return too_many(f, t, v) &&
+	       because(v, f->async_over_tuned.lo >= t->least_over_tuned, REASON_OVER_TUNED,
+		       f->async_over_tuned.lo, t->least_over_tuned);
 }
 
 /* Async gains, but nothing of it by waiting less: another stack would gain the same. */
@@ -229,7 +257,10 @@ static void why_not(const struct verdict_facts *f, const struct verdict_threshol
 static bool do_not_migrate(const struct verdict_facts *f, const struct verdict_thresholds *t,
 			   struct verdict *v)
 {
-	if (f->memory_saving >= t->memory_saving || f->tuned_over_now.lo >= t->tuned)
+	struct verdict unused = {.n_reasons = 0};
+
+	if (f->memory_saving >= t->memory_saving || f->tuned_over_now.lo >= t->tuned ||
+	    too_many(f, t, &unused))
 		return false;
 	if (only_stack(f, t)) {
 		add(v, REASON_STACK, f->overlap.hi, f->kappa);
@@ -245,8 +276,10 @@ static bool do_not_migrate(const struct verdict_facts *f, const struct verdict_t
 static bool tune_workers(const struct verdict_facts *f, const struct verdict_thresholds *t,
 			 struct verdict *v)
 {
-	if (f->tuned_over_now.lo < t->tuned || f->async_over_tuned.lo >= t->over_tuned ||
-	    f->wanted > f->allowed)
+	/* Workers that do not all fit are a reason for async only if it then gains something. */
+	double worth = f->wanted > f->allowed ? t->least_over_tuned : t->over_tuned;
+
+	if (f->tuned_over_now.lo < t->tuned || f->async_over_tuned.lo >= worth)
 		return false;
 	add(v, REASON_TUNED_AT_LEAST, f->tuned_over_now.lo, t->tuned);
 	add(v, REASON_OVER_TUNED, f->async_over_tuned.lo, t->over_tuned);
@@ -259,7 +292,8 @@ static bool worth_it(const struct verdict_facts *f, const struct verdict_thresho
 {
 	bool clear = f->async_over_tuned.lo >= t->over_tuned, limited = f->wanted > f->allowed;
 
-	if (f->async_over_now.lo < t->worth || (!clear && !limited))
+	if (f->async_over_now.lo < t->worth || (!clear && !limited) ||
+	    f->async_over_tuned.lo < t->least_over_tuned)
 		return false;
 	add(v, REASON_GAIN_AT_LEAST, f->async_over_now.lo, t->worth);
 	(void)because(v, clear, REASON_OVER_TUNED, f->async_over_tuned.lo, t->over_tuned);
@@ -301,6 +335,7 @@ static bool borderline(const struct verdict_facts *f, const struct verdict_thres
 		       struct verdict *v)
 {
 	add(v, REASON_INTERVAL, f->async_over_now.lo, f->async_over_now.hi);
+	(void)too_many(f, t, v);
 	(void)because(v, f->p99_ratio > t->p99_ratio, REASON_P99, f->p99_ratio, t->p99_ratio);
 	add(v, REASON_KAPPA, f->kappa, f->break_even);
 	return true;
@@ -332,31 +367,40 @@ static struct verdict apply(const struct verdict_facts *f, const struct verdict_
 	return v;
 }
 
-static struct interval times(struct interval i, double low, double rest)
-{
-	double estimate = i.estimate * rest;
-
-	return (struct interval){estimate, fmin(i.lo * low, estimate), i.hi * rest};
-}
-
 /* The facts as they would be if peers did no more than they were seen to do, or all that is asked.
  */
-static struct verdict_facts believe(const struct verdict_facts *f, bool all)
+static struct verdict_facts believe(const struct verdict_facts *f, const struct gain_ratios *g)
 {
 	struct verdict_facts changed = *f;
-	double low = all ? f->extrapolation : 1, rest = all ? 1 : 1 / f->extrapolation;
 
-	changed.async_over_now = times(f->async_over_now, low, rest);
-	changed.async_over_tuned = times(f->async_over_tuned, low, rest);
+	changed.async_over_now = g->async_over_now;
+	changed.tuned_over_now = g->tuned_over_now;
+	changed.async_over_tuned = g->async_over_tuned;
+	changed.overlap = g->overlap;
 	return changed;
 }
 
-/* Does it depend on what a peer was never seen to do? */
+/*
+ * Does it depend on what a peer was never seen to do? Not where the advice is more workers: that
+ * can be tried and taken back, and shows what the peer does.
+ */
 static bool extrapolation_decides(const struct verdict_facts *f, const struct verdict_thresholds *t)
 {
-	struct verdict_facts all = believe(f, true), seen = believe(f, false);
+	struct verdict_facts all = believe(f, &f->all), seen = believe(f, &f->seen);
+	enum verdict_class optimist = apply(&all, t).verdict;
 
-	return apply(&all, t).verdict != apply(&seen, t).verdict;
+	return optimist != VERDICT_TUNE_WORKERS && optimist != apply(&seen, t).verdict;
+}
+
+/* What holds whatever the verdict, for the reader to know. */
+static void add_context(const struct verdict_facts *f, const struct verdict_thresholds *t,
+			struct verdict *v)
+{
+	double u = 1 / f->break_even;
+
+	(void)because(v, u > 0, REASON_UTILISATION, u, f->break_even);
+	(void)because(v, f->busy < t->no_need, REASON_NO_NEED, f->busy, t->no_need);
+	(void)because(v, f->truncated > t->truncated, REASON_TRUNCATED, f->truncated, 0);
 }
 
 struct verdict verdict_find(const struct verdict_facts *f, const struct verdict_thresholds *t)
@@ -371,7 +415,10 @@ struct verdict verdict_find(const struct verdict_facts *f, const struct verdict_
 	} else if (f->extrapolation > t->extrapolation && extrapolation_decides(f, t)) {
 		v = (struct verdict){.verdict = VERDICT_NOT_ENOUGH_DATA};
 		add(&v, REASON_EXTRAPOLATION, f->extrapolation, t->extrapolation);
+	} else {
+		(void)because(&v, f->extrapolation > t->extrapolation, REASON_PEER_STRESS,
+			      f->extrapolation, t->extrapolation);
 	}
-	(void)because(&v, f->busy < t->no_need, REASON_NO_NEED, f->busy, t->no_need);
+	add_context(f, t, &v);
 	return v;
 }

@@ -36,24 +36,31 @@ enum reason {
 /* All that the rules look at. */
 struct verdict_facts {
 	/* The service as it is: shares are 0..1 */
-	double shared_threads;	 /* requests that had others in flight on their thread */
-	uint32_t blocking_calls; /* waits in a loop of 5 ms or 1 % of its time */
-	uint64_t requests;	 /* sampled */
-	double closure;		 /* of the requests' time, how much is accounted for */
-	double losses;		 /* events lost */
-	double busy;		 /* rho_w: of the workers' time */
+	double shared_threads;	 /* requests read by threads proven to be event loops */
+	bool pooled;		 /* one thread reads requests for a pool of others */
+	bool overlapping;	 /* its runtime overlaps waits of itself: Go, Node */
+	uint32_t blocking_calls; /* kinds of them that matter: 5 ms each or 1 % of loop time */
+	/* what makes all else undefined; REASON_UNDEFINED: nothing that has a name */
+	enum reason missing;
+	uint64_t requests; /* completed */
+	uint64_t sampled;  /* of these, seen as they went */
+	double truncated;  /* of these, too long to be kept whole */
+	double closure;	   /* of the requests' time, how much is accounted for */
+	double losses;	   /* events lost */
+	double busy;	   /* rho_w: of the workers' time */
 	/* u as measured while all workers were busy; NAN when they never were: not compared then */
 	double utilisation;
 
 	/* What a change gains: verdict_take_gain() */
 	struct interval async_over_now, tuned_over_now, async_over_tuned, overlap;
+	struct gain_ratios seen, all; /* of what peers were seen to do, and of all asked of them */
 	double kappa, break_even;
 	double extrapolation; /* of peers, 1: none */
 	struct async_capacity async;
 	uint32_t wanted, allowed; /* workers: W* and what the limits let through */
 
 	/* Memory; NAN where not known */
-	double in_flight;     /* L at the target load */
+	double in_flight;     /* L with the processors busy */
 	double needed_bytes;  /* for W* workers */
 	double free_bytes;    /* there is for workers */
 	double memory_saving; /* share that async saves */
@@ -68,13 +75,15 @@ void verdict_take_gain(struct verdict_facts *facts, const struct gain *gain);
 
 struct verdict_thresholds {
 	double shared_threads;
-	uint64_t requests;
+	uint64_t requests, sampled;
+	double truncated;
 	double closure_error, losses, least_busy, spread, estimators, extrapolation;
 	double in_flight, memory_saving;
-	double noise;	   /* a gain below this is none */
-	double worth;	   /* a gain from this on is worth a migration */
-	double tuned;	   /* a gain from this on is worth tuning */
-	double over_tuned; /* what async must gain over tuned workers to be a clear win */
+	double noise;		 /* a gain below this is none */
+	double worth;		 /* a gain from this on is worth a migration */
+	double tuned;		 /* a gain from this on is worth tuning */
+	double over_tuned;	 /* what async must gain over tuned workers to be a clear win */
+	double least_over_tuned; /* and what it must gain for any migration */
 	double p99_ratio, lag_s, lag_share; /* lag: the smaller of seconds and share of p99 */
 	double no_need;			    /* rho_w below which there is no throughput problem */
 };
@@ -87,7 +96,7 @@ struct verdict_reason {
 	double figure, threshold; /* as in verdict_facts; of REASON_INTERVAL lo and hi */
 };
 
-#define VERDICT_MOST_REASONS 12
+#define VERDICT_MOST_REASONS 16
 
 struct verdict {
 	enum verdict_class verdict;
