@@ -11,6 +11,7 @@
 #define IOPROF_ABI_H
 
 #include "bucket.h"
+#include "in_flight.h"
 
 #ifndef __VMLINUX_H__
 #include <linux/types.h>
@@ -50,6 +51,7 @@ enum iop_loss {
 	IOP_LOSS_SHARES,
 	IOP_LOSS_LOCKS,
 	IOP_LOSS_BUSY,
+	IOP_LOSS_TRACES,
 	IOP_LOSS_COUNT, /* the kernel's own recursion counter follows in loss.def */
 };
 
@@ -110,6 +112,11 @@ struct iop_listener {
 /* Whose a listening socket is: a service, or another process's (known only so that roles can be
  * told). */
 #define IOP_NOT_OURS 0xffffffffu
+struct iop_listening {
+	__u64 socket; /* a kernel pointer; of several that share the port, one */
+	__u32 service;
+	__u32 padding;
+};
 
 /* The remote end of a client-role socket. Map peer_ids, key; value: row of the map peers. */
 #define IOP_UNIX_PATH 108
@@ -125,18 +132,79 @@ struct iop_peer_key {
 
 _Static_assert(sizeof(struct iop_peer_key) == 120, "no padding");
 
+/* A maximum of an epoch. The kernel writes the half of the current one, emptied when its epoch is
+ * an older one; user space flips the epoch and reads the other, if its epoch is the one that ended.
+ */
+struct iop_peak {
+	__u64 value[2];
+	__u32 epoch[2];
+};
+
+/* Operations that began with so many of the service's in flight at the peer, and what they took. */
+struct iop_load {
+	__u64 operations, ns;
+};
+
+/* Waits, other than for readiness, of event loops. */
+struct iop_blocked {
+	__u64 count, ns;
+	struct iop_peak longest;
+};
+
 /* A peer's counters. Map peers, shared by all CPUs; row `service` is where what does not fit is
  * counted. */
 struct iop_peer {
 	__u64 operations, operations_outside, wait_ns;
+	__u64 in_flight;      /* now */
 	struct iop_hist hist; /* wait per operation within requests, zeros included */
+	struct iop_load loads[IOP_IN_FLIGHT_BINS]; /* by in_flight_bin() */
+	struct iop_blocked blocked;
 };
+
+/* What stopped a service's event loops. Map blocked, index service * IOP_WAITS + class. */
+#define IOP_FILE_NAME 32
+struct iop_blocked_class {
+	struct iop_blocked blocked;
+	__u64 file_ns;		  /* the longest wait for a file whose name could be read, */
+	char file[IOP_FILE_NAME]; /* and that name */
+};
+
+/*
+ * Sampled requests. A request is sampled if its key, at random, is below its service's limit: map
+ * sampling, index service. Each time as many as the budget says have been sampled, or the map is
+ * full, the limit is halved. User space takes out those that have been answered, keeps the ones
+ * below the limit as it is then, and sets the count back.
+ */
+#define IOP_TRACE_KEYS (1ull << 32)
+struct iop_sampling {
+	__u64 limit, taken;
+};
+
+/* A stretch of a request, in one word: its length (up to 18 minutes), part and peer. */
+#define IOP_SEGMENT_NS_BITS 40
+#define IOP_SEGMENT_PART_BITS 4
+#define IOP_SEGMENT_NO_PEER 0xfffff
+#define IOP_SEGMENTS 256 /* a power of two */
+
+/* Map traces, key: the request's number. */
+struct iop_trace {
+	__u64 start, arrival; /* arrival 0: not known */
+	__u64 touched;	      /* event loops: until when the segments tell what happened */
+	__u64 end;	      /* last byte sent so far; 0: not answered */
+	__u32 service, key;
+	__u32 n;     /* segments, those not kept included */
+	__u32 n_end; /* the same at `end` */
+	__u64 segments[IOP_SEGMENTS];
+};
+
+_Static_assert(sizeof(struct iop_trace) == 48 + 8 * IOP_SEGMENTS, "no padding");
 
 /* One live thread, as the iterator report_threads writes it. */
 struct iop_thread_record {
 	__u64 start_time;      /* of the thread; with tid its identity */
 	__u64 observed_ns;     /* how long it has been observed */
 	__u64 idle_ns;	       /* of that: waiting for work */
+	__u64 run_queue_ns;    /* of that: runnable, not running */
 	__u64 cpu_ns;	       /* CPU since observed, by the scheduler's account */
 	__u64 cpu_observed_ns; /* the same as seen by the probes */
 	__u64 requests;	       /* first read by this thread */
@@ -146,7 +214,7 @@ struct iop_thread_record {
 	char comm[16];
 };
 
-_Static_assert(sizeof(struct iop_thread_record) == 88, "no padding");
+_Static_assert(sizeof(struct iop_thread_record) == 96, "no padding");
 
 /* What a system call waits for when it blocks. Table syscall_kinds in .rodata, index: system call
  * number. */

@@ -19,6 +19,7 @@
 #define AF_INET6 10
 #define SOCK_STREAM 1
 #define SOCK_SEQPACKET 5
+#define TCP_LISTEN 10
 
 #define UNIX_PATH_OFFSET \
 	2 /* of sun_path in struct sockaddr_un, whose length counts the family in */
@@ -54,7 +55,7 @@ static __always_inline u16 sock_family(struct sock *sk)
 }
 
 /* Whose listening socket accepted this one, or is this one; NULL if nobody's that is known. */
-static __always_inline u32 *listener_of(struct sock *sk, u16 family)
+static __always_inline struct iop_listening *listener_of(struct sock *sk, u16 family)
 {
 	struct iop_listener key = {};
 
@@ -71,6 +72,7 @@ static __always_inline u32 *listener_of(struct sock *sk, u16 family)
 
 static __always_inline void listener_add(struct sock *sk, u16 family, u32 service)
 {
+	struct iop_listening listening = {.socket = (u64)sk, .service = service};
 	struct iop_listener key = {};
 
 	if (family == AF_UNIX) {
@@ -79,7 +81,7 @@ static __always_inline void listener_add(struct sock *sk, u16 family, u32 servic
 		key.net_or_address = (u64)SOCK_READ(sk, __sk_common.skc_net.net);
 		key.port = SOCK_READ(sk, __sk_common.skc_num);
 	}
-	if (bpf_map_update_elem(&listeners, &key, &service,
+	if (bpf_map_update_elem(&listeners, &key, &listening,
 				service == IOP_NOT_OURS ? BPF_NOEXIST : BPF_ANY) &&
 	    service != IOP_NOT_OURS)
 		count_loss(IOP_LOSS_LISTENERS);
@@ -171,6 +173,25 @@ static __always_inline bool arrivals_seen(u16 family)
 	return has_readable_event || family != AF_UNIX;
 }
 
+/* How many connections wait to be accepted where this one was. */
+static __always_inline void backlog_take(struct sock *sk, u16 family, u32 service)
+{
+	struct iop_peak *backlog = bpf_map_lookup_elem(&backlogs, &service);
+	struct iop_listening *listening = listener_of(sk, family);
+	struct sock *listener;
+
+	if (!backlog || !listening || listening->service == IOP_NOT_OURS)
+		return;
+	listener = (struct sock *)listening->socket;
+	/* It may be gone: then whatever is there now does not listen at this port. */
+	if (BPF_CORE_READ(listener, __sk_common.skc_state) != TCP_LISTEN)
+		return;
+	if (family == AF_UNIX)
+		peak_take(backlog, BPF_CORE_READ(listener, sk_receive_queue.qlen));
+	else if (BPF_CORE_READ(listener, __sk_common.skc_num) == SOCK_READ(sk, __sk_common.skc_num))
+		peak_take(backlog, BPF_CORE_READ(listener, sk_ack_backlog));
+}
+
 /* The connection an observed thread uses for the first time. */
 static __always_inline struct conn *conn_create(struct sock *sk, struct thread *t, bool sending)
 {
@@ -184,10 +205,13 @@ static __always_inline struct conn *conn_create(struct sock *sk, struct thread *
 	c->service = t->service;
 	c->role = role_of(sk, family, sending);
 	c->timed = arrivals_seen(family);
+	c->local = family == AF_UNIX;
 	if (c->role == ROLE_CLIENT)
 		c->peer = (u32)peer_row(sk, t->service, family);
 	else if (c->role == ROLE_SERVER && family == AF_UNIX && !listener_of(sk, family))
 		listener_add(sk, family, t->service);
+	if (c->role == ROLE_SERVER)
+		backlog_take(sk, family, t->service);
 	return c;
 }
 

@@ -12,7 +12,6 @@
 #include "wait.bpf.h"
 
 #define TCP_ESTABLISHED 1
-#define TCP_LISTEN 10
 
 /* Threads of the observed processes that exist already. What waits now has been waiting since now,
  * not unseen. */
@@ -129,10 +128,13 @@ int report_threads(struct bpf_iter__task *ctx)
 	record.idle_ns = t->idle_ns;
 	record.cpu_ns = task->se.sum_exec_runtime - t->cpu_base;
 	record.cpu_observed_ns = t->cpu_ns;
+	record.run_queue_ns = t->run_queue_ns;
 	if (t->run == RUN_BLOCKED && waits_for_work(t))
 		record.idle_ns += ns;
 	else if (t->run == RUN_ON_CPU)
 		record.cpu_observed_ns += ns;
+	else if (t->run == RUN_RUNNABLE)
+		record.run_queue_ns += ns;
 	record.requests = t->requests;
 	record.tid = task->pid;
 	record.tgid = task->tgid;

@@ -61,7 +61,7 @@ int BPF_PROG(on_exec, struct task_struct *task)
 		process->green = 0;
 	thread_release(t);
 	thread_take_pending(t);
-	t->loop = t->green = t->parked = t->full = false;
+	t->loop = t->green = t->parked = t->full = t->in_epoll = false;
 	return 0;
 }
 
@@ -96,6 +96,8 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	thread_charge(t, now);
 	if (t->adopted && t->open)
 		thread_share(t);
+	if (t->asked)
+		in_flight_add(t->asked - 1, -1);
 	totals = totals_of(t->service);
 	if (totals) {
 		__sync_fetch_and_add(&totals->ended_cpu_ns,

@@ -62,7 +62,7 @@ MAP struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 8192);
 	__type(key, struct iop_listener);
-	__type(value, u32); /* service, or IOP_NOT_OURS */
+	__type(value, struct iop_listening);
 } listeners SEC(".maps");
 
 /* Pieces of open requests, by threads that went on to something else. What its request never
@@ -152,6 +152,37 @@ MAP struct {
 	__type(value, u64);
 } peer_maxima SEC(".maps");
 
+/* What stopped the services' event loops. */
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, IOP_WAITS); /* set by user space: services * IOP_WAITS */
+	__type(key, u32);
+	__type(value, struct iop_blocked_class);
+} blocked SEC(".maps");
+
+/* Connections waiting to be accepted, as one was taken up: the most, per service. */
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* set by user space: services */
+	__type(key, u32);
+	__type(value, struct iop_peak);
+} backlogs SEC(".maps");
+
+/* Sampled requests, and which are. */
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2048); /* set by user space */
+	__type(key, u64);
+	__type(value, struct iop_trace);
+} traces SEC(".maps");
+
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* set by user space: services */
+	__type(key, u32);
+	__type(value, struct iop_sampling);
+} sampling SEC(".maps");
+
 /* Whether any request of a service was ever worked on by more than one thread: spares the others
  * the look-up. */
 MAP struct {
@@ -164,6 +195,7 @@ MAP struct {
 /* Written by user space before load (volatile: read anew) ... */
 extern const volatile unsigned int service_count;
 extern const volatile unsigned int peer_rows;
+extern const volatile unsigned int trace_budget;
 extern const volatile unsigned char syscall_kinds[IOP_SYSCALLS];
 /* ... while running: that stock has been taken, and what is missed from now on is lost ... */
 extern unsigned int observing;
@@ -171,6 +203,18 @@ extern unsigned int observing;
 extern unsigned int epoch;
 /* ... and by the programs: rows of peers in use. */
 extern unsigned int peers_used;
+
+static __always_inline void peak_take(struct iop_peak *peak, u64 value)
+{
+	u32 half = epoch & 1;
+
+	if (peak->epoch[half] != epoch) {
+		peak->epoch[half] = epoch;
+		peak->value[half] = value;
+	} else if (value > peak->value[half]) {
+		peak->value[half] = value;
+	}
+}
 
 static __always_inline void count_loss(enum iop_loss loss)
 {

@@ -59,10 +59,23 @@ static __always_inline void peer_correct(const struct conn *c, u64 before_ns, u6
 	peer_max(row, after_ns);
 }
 
-/* The wait before this message was for this peer. */
-static __always_inline u64 wait_was_network(struct thread *t)
+/* A blocking call in an event loop, for this peer. */
+static __always_inline void loop_blocked_by(struct thread *t, u32 row, u64 ns)
 {
-	bool epoll = t->pending & PENDING_EPOLL;
+	struct iop_peer *peer;
+
+	loop_blocked(t, IOP_NETWORK, ns);
+	if (!stops_loop(t))
+		return;
+	peer = bpf_map_lookup_elem(&peers, &row);
+	if (peer)
+		blocked_count(&peer->blocked, ns);
+}
+
+/* The wait before this message was for this peer. */
+static __always_inline u64 wait_was_network(struct thread *t, u32 row)
+{
+	bool epoll = t->pending & PENDING_EPOLL, blocking = t->pending & PENDING_SOCKET;
 	u64 ns = thread_take_pending(t);
 
 	if (!ns)
@@ -76,13 +89,71 @@ static __always_inline u64 wait_was_network(struct thread *t)
 		t->loop = true;
 	}
 	t->cost.ns[IOP_NETWORK] += ns;
+	if (blocking)
+		loop_blocked_by(t, row, ns);
+	thread_trace(t, IOP_NETWORK, row, ns);
 	return ns;
 }
 
 /* The wait before this message was for the connection its request came from: a slow client. */
 static __always_inline void wait_was_client(struct thread *t)
 {
-	t->cost.ns[IOP_CLIENT] += thread_take_pending(t);
+	bool blocking = t->pending & PENDING_SOCKET;
+	u64 ns = thread_take_pending(t);
+
+	t->cost.ns[IOP_CLIENT] += ns;
+	if (blocking)
+		loop_blocked(t, IOP_CLIENT, ns);
+	thread_trace(t, IOP_CLIENT, TRACE_NO_PEER, ns);
+}
+
+/*
+ * How many operations the service has in flight at a peer. One ends with the first byte of its
+ * answer, or with its connection. The closing of an AF_UNIX socket nothing shows: there, a thread
+ * that asks again has given up what it asked before.
+ */
+static __always_inline void operation_ends(struct conn *c)
+{
+	if (!c->flying)
+		return;
+	c->flying = false;
+	in_flight_add(c->peer, -1);
+}
+
+static __always_inline void operation_begins(struct conn *c, struct thread *t)
+{
+	u32 row = c->peer;
+	struct iop_peer *peer = bpf_map_lookup_elem(&peers, &row);
+
+	if (t->asked)
+		in_flight_add(t->asked - 1, -1);
+	t->asked = 0;
+	operation_ends(c);
+	if (!peer)
+		return;
+	c->in_flight = (u32)__sync_fetch_and_add(&peer->in_flight, 1) + 1;
+	if (c->local && !t->loop)
+		t->asked = row + 1;
+	else
+		c->flying = true;
+}
+
+static __always_inline void operation_answered(struct conn *c, struct thread *t, u64 now)
+{
+	u64 until = c->arrival > c->start ? c->arrival : now;
+	u32 row = c->peer, bin = in_flight_bin(c->in_flight);
+	struct iop_peer *peer = bpf_map_lookup_elem(&peers, &row);
+
+	if (t->asked)
+		in_flight_add(t->asked - 1, -1);
+	t->asked = 0;
+	operation_ends(c);
+	asm volatile(""
+		     : "+r"(bin)); /* the register that is checked must be the one that is used */
+	if (!peer || !c->in_flight || bin >= IOP_IN_FLIGHT_BINS)
+		return;
+	__sync_fetch_and_add(&peer->loads[bin].operations, 1);
+	__sync_fetch_and_add(&peer->loads[bin].ns, until - c->start);
 }
 
 static __always_inline void operation_counts(struct conn *c, struct thread *t, u64 now)
@@ -110,9 +181,11 @@ static __always_inline void client_receive(struct conn *c, struct thread *t, u64
 		thread_switch(t, c->id);
 		loop_take_up(t, c->id);
 	}
-	waited = wait_was_network(t);
+	waited = wait_was_network(t, c->peer);
 	c->wait_ns += waited;
+	t->answering = c->peer + 1;
 	if (c->state == CONN_OPEN) {
+		operation_answered(c, t, now);
 		operation_counts(c, t, now);
 		c->state = CONN_RESPONDED;
 	} else if (waited) {
@@ -127,7 +200,7 @@ static __always_inline void client_send(struct conn *c, struct thread *t, u64 no
 	/* Connecting, or a peer that reads slowly. A wait for readiness before a send on a used
 	 * connection was for another. */
 	if (t->pending & PENDING_SOCKET || !c->start || t->full)
-		waited = wait_was_network(t);
+		waited = wait_was_network(t, c->peer);
 	else if (t->pending)
 		thread_charge_pending(t);
 	if (c->state != CONN_OPEN) {
@@ -135,6 +208,7 @@ static __always_inline void client_send(struct conn *c, struct thread *t, u64 no
 		c->wait_ns = 0;
 		c->id = t->open ? t->request : 0;
 		c->state = CONN_OPEN;
+		operation_begins(c, t);
 	}
 	c->wait_ns += waited;
 	c->start = now;
@@ -224,6 +298,7 @@ static __always_inline void server_send(struct conn *c, struct thread *t, u32 ti
 	server_send_claims(c, t);
 	if (t->loop && !loop_before)
 		c->loop = true;
+	thread_trace_visit(t, c->id);
 	count_worked(t);
 	cost_move(&c->cost, &t->cost);
 	request_collect(c);
@@ -265,7 +340,7 @@ static __always_inline void message_counts(struct sock *sk, struct conn *c, stru
 	if (ret <= 0) {
 		if (t->pending & PENDING_SOCKET) { /* it waited, and in vain */
 			if (c->role == ROLE_CLIENT)
-				wait_was_network(t);
+				wait_was_network(t, c->peer);
 			else
 				wait_was_client(t);
 		}

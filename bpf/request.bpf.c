@@ -157,6 +157,7 @@ __noinline int request_commit(struct conn *c, u64 now, bool loop)
 	c->done_parallel_ns = r.parallel_ns;
 	c->done_io_ns = r.io_ns;
 	moments_add(totals, c, true);
+	trace_answered(c, now);
 	c->state = CONN_RESPONDED;
 	return 0;
 }

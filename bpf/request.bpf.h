@@ -71,6 +71,7 @@ static __always_inline void request_open(struct conn *c, struct thread *t, u32 t
 	c->opener = tid;
 	c->loop = t->loop;
 	c->state = CONN_OPEN;
+	trace_begin(c);
 	if (t->green) /* whose goroutines go on on other threads */
 		share_begin(c->id, c->service, &share);
 	if (totals)
@@ -86,6 +87,7 @@ static __always_inline void request_abort(struct conn *c)
 	if (c->state != CONN_OPEN)
 		return;
 	c->state = CONN_IDLE;
+	bpf_map_delete_elem(&traces, &c->id);
 	c->id = 0;
 	if (totals)
 		__sync_fetch_and_add(&totals->aborted, 1);

@@ -40,6 +40,7 @@ static __always_inline void correct_slice(struct thread *t, struct task_struct *
 		shift = (s64)t->slice_runnable;
 	t->slice_start = 0;
 	t->cpu_ns += shift;
+	t->run_queue_ns -= shift;
 	/* What lies before the switch is not a request's that was read after it. */
 	if (t->request != t->slice_request || (t->slice_opened && shift > 0))
 		return;
@@ -68,27 +69,38 @@ static __always_inline void close_futex_wait(struct thread *t, u64 ns)
 	} else {
 		t->cost.ns[IOP_LOCK] += ns;
 		t->cost.waits++;
+		loop_blocked(t, IOP_LOCK, ns);
+		thread_trace(t, IOP_LOCK, TRACE_NO_PEER, ns);
 	}
+}
+
+/* A wait whose class is known when it ends. */
+static __always_inline void charge_wait(struct thread *t, u32 class, u64 ns, bool idle)
+{
+	if (class >= IOP_WAITS)
+		return;
+	t->cost.ns[class] += ns;
+	t->cost.waits++;
+	if (!idle)
+		loop_blocked(t, class, ns);
+	thread_trace(t, class, TRACE_NO_PEER, ns);
 }
 
 static __always_inline void close_wait(struct thread *t, u64 ns, u64 wake)
 {
-	u32 class = t->wait_class;
+	bool idle = waits_for_work(t);
 
-	if (waits_for_work(t))
+	if (idle)
 		t->idle_ns += ns;
 	switch (t->wait) {
 	case WAIT_FUTEX:
 		close_futex_wait(t, ns);
 		return;
 	case WAIT_CLASS:
-		if (class < IOP_WAITS)
-			t->cost.ns[class] += ns;
-		t->cost.waits++;
+		charge_wait(t, t->wait_class, ns, idle);
 		return;
 	case WAIT_EVENT:
-		t->cost.ns[pending_class(t->wait_pending)] += ns;
-		t->cost.waits++;
+		charge_wait(t, pending_class(t->wait_pending), ns, idle);
 		return;
 	case WAIT_READY:
 		if (t->deadline && wake >= t->deadline)
@@ -110,6 +122,8 @@ static __always_inline void close_wait(struct thread *t, u64 ns, u64 wake)
 static __always_inline void slice_begin(struct thread *t, u64 wake, u64 now, u64 exec)
 {
 	t->cost.ns[IOP_RUN_QUEUE] += now - wake;
+	t->run_queue_ns += now - wake;
+	thread_trace(t, IOP_RUN_QUEUE, TRACE_NO_PEER, now - wake);
 	t->slice_start = now;
 	t->slice_exec = exec;
 	t->slice_runnable = now - wake;
@@ -148,6 +162,7 @@ static __always_inline void thread_charge(struct thread *t, u64 now)
 	ns = now - t->since;
 	t->cpu_ns += ns;
 	t->cost.ns[IOP_CPU] += ns;
+	thread_trace(t, IOP_CPU, TRACE_NO_PEER, ns);
 	t->since = now;
 }
 

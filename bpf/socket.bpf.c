@@ -13,7 +13,6 @@
 #define TCP_FIN_WAIT1 4
 #define TCP_CLOSE 7
 #define TCP_LAST_ACK 9
-#define TCP_LISTEN 10
 
 /* Set A, kernels from 6.3: every message received, or tried to. Once per call; other processes' end
  * at the first look-up. */
@@ -62,16 +61,16 @@ static __always_inline void readable_late(struct conn *c)
 /* A socket no observed thread has touched yet: it may wait to be accepted. */
 static __always_inline void readable_unknown(struct sock *sk, u16 family)
 {
-	u32 *listener = listener_of(sk, family);
+	struct iop_listening *listener = listener_of(sk, family);
 	struct conn *c;
 
-	if (!listener || *listener == IOP_NOT_OURS ||
+	if (!listener || listener->service == IOP_NOT_OURS ||
 	    SOCK_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
 		return;
 	c = conn_new(sk);
 	if (!c)
 		return;
-	c->service = *listener;
+	c->service = listener->service;
 	c->role = ROLE_SERVER;
 	c->timed = arrivals_seen(family);
 	c->arrival = bpf_ktime_get_ns();
@@ -136,6 +135,7 @@ int BPF_PROG(on_tcp_state, struct sock *sk, int oldstate, int newstate)
 		return 0;
 	if (c->role == ROLE_SERVER && c->state == CONN_OPEN)
 		request_abort(c);
+	operation_ends(c);
 	if (!has_socket_storage && newstate == TCP_CLOSE) {
 		key = (u64)sk;
 		bpf_map_delete_elem(&conns_hash, &key);

@@ -74,7 +74,7 @@ struct thread {
 	u64 slice_runnable;	     /* how long it was runnable before */
 	u64 slice_request;	     /* what it worked for then */
 	u64 cpu_base;		     /* the scheduler's account when it was first seen */
-	u64 cpu_ns, idle_ns, requests;
+	u64 cpu_ns, idle_ns, run_queue_ns, requests;
 	struct cost cost; /* since the last event, or held aside since the last send */
 	u32 service;
 	u32 pending;	     /* enum pending */
@@ -97,6 +97,11 @@ struct thread {
 	bool busy;     /* its state is being changed: an interrupt above it must leave it alone */
 	bool ended;    /* it has exited: its totals have moved to its service */
 	bool full;     /* its last send on a server-role socket would have blocked */
+	bool in_epoll; /* it has waited in epoll: its poll and select calls are for one thing alone
+			*/
+	u32 asked;     /* AF_UNIX: row + 1 of the peer that has not answered it yet */
+	u32 answering; /* event loops: row + 1 of the peer that has just answered */
+	char file[IOP_FILE_NAME]; /* event loops: the file it waits for */
 	struct resumed resumed;
 };
 
@@ -129,6 +134,9 @@ struct conn {
 	bool at_attach; /* server: already there when ioprof came, perhaps with a request being
 			   worked on */
 	bool counted;	/* client: the operation has been counted, within a request */
+	bool local;	/* AF_UNIX, whose closing nothing shows */
+	bool flying;	/* client: the operation counts as in flight at the peer */
+	u32 in_flight;	/* client: how many there were as it began, itself included */
 	/* From here on server only. */
 	u64 request_arrival; /* of the open request; 0: unknown */
 	u64 leftover;	     /* when more bytes of it were read after the response */

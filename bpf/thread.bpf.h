@@ -5,6 +5,7 @@
 
 #include "drift.bpf.h"
 #include "maps.bpf.h"
+#include "trace.bpf.h"
 
 /* An observed thread's state, NULL for all others. Cheapest for those. */
 static __always_inline struct thread *thread_lookup(struct task_struct *task)
@@ -105,6 +106,45 @@ static __always_inline u64 cost_worked_ns(const struct cost *cost)
 	return ns;
 }
 
+/* Operations in flight at a peer: n more. */
+static __always_inline void in_flight_add(u32 row, u64 n)
+{
+	struct iop_peer *peer = bpf_map_lookup_elem(&peers, &row);
+
+	if (peer)
+		__sync_fetch_and_add(&peer->in_flight, n);
+}
+
+/* Time that stopped an event loop: all its requests waited. Goroutines' threads are none. */
+static __always_inline bool stops_loop(const struct thread *t)
+{
+	return t->loop && !t->green;
+}
+
+static __always_inline void blocked_count(struct iop_blocked *blocked, u64 ns)
+{
+	__sync_fetch_and_add(&blocked->count, 1);
+	__sync_fetch_and_add(&blocked->ns, ns);
+	peak_take(&blocked->longest, ns);
+}
+
+static __always_inline void loop_blocked(struct thread *t, u32 class, u64 ns)
+{
+	u32 key = t->service * IOP_WAITS + class;
+	struct iop_blocked_class *row;
+
+	if (!stops_loop(t) || !ns || class >= IOP_WAITS)
+		return;
+	row = bpf_map_lookup_elem(&blocked, &key);
+	if (!row)
+		return;
+	blocked_count(&row->blocked, ns);
+	if (class != IOP_DISK || ns <= row->file_ns || !t->file[0])
+		return;
+	row->file_ns = ns;
+	__builtin_memcpy(row->file, t->file, sizeof(row->file));
+}
+
 /* One of a pool: it works on requests that others read, and never reads any itself. */
 static __always_inline bool thread_is_pooled(const struct thread *t)
 {
@@ -162,6 +202,7 @@ static __always_inline void thread_share(struct thread *t)
 {
 	struct share *known, share = {};
 
+	thread_trace_visit(t, t->request);
 	count_worked(t);
 	known = bpf_map_lookup_elem(&shares, &t->request);
 	if (known && known->answered) {
@@ -319,6 +360,7 @@ static __always_inline void thread_charge_pending(struct thread *t)
 	u64 ns = thread_take_pending(t);
 
 	t->cost.ns[class] += ns;
+	thread_trace(t, class, TRACE_NO_PEER, ns);
 }
 
 #endif

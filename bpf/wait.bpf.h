@@ -41,6 +41,18 @@ static __always_inline void wait_is(struct thread *t, u32 class)
 	t->wait_class = class;
 }
 
+/* The name of the file an event loop waits for. */
+static __always_inline void remember_file(struct thread *t, struct file *file)
+{
+	const unsigned char *name;
+
+	t->file[0] = 0;
+	if (!stops_loop(t) || !file || !bpf_core_field_exists(file->f_path))
+		return;
+	name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
+	bpf_probe_read_kernel_str(t->file, sizeof(t->file), name);
+}
+
 static __always_inline void wait_on_file(struct thread *t, struct task_struct *task, u64 fd)
 {
 	struct file *file = task_file(task, fd);
@@ -57,6 +69,7 @@ static __always_inline void wait_on_file(struct thread *t, struct task_struct *t
 	case S_IFREG:
 	case S_IFBLK:
 	case S_IFDIR:
+		remember_file(t, file);
 		wait_is(t, IOP_DISK);
 		break;
 	default:
@@ -65,8 +78,21 @@ static __always_inline void wait_on_file(struct thread *t, struct task_struct *t
 	}
 }
 
+/* A thread that sleeps in epoll and calls poll or select waits there for one thing alone, and
+ * nothing else goes on meanwhile. */
+static __always_inline bool polls_aside(const struct thread *t, u32 pending)
+{
+	return stops_loop(t) && t->in_epoll && !(pending & PENDING_EPOLL);
+}
+
 static __always_inline void wait_for_ready(struct thread *t, u32 pending, u64 now, s32 timeout_ms)
 {
+	if (polls_aside(t, pending)) {
+		t->wait = WAIT_SOCKET;
+		t->wait_pending = PENDING_SOCKET;
+		return;
+	}
+	t->in_epoll |= (pending & PENDING_EPOLL) != 0;
 	t->wait = WAIT_READY;
 	t->wait_pending = pending;
 	t->deadline = timeout_ms > 0 ? now + timeout_ms * 1000000ull : 0;
@@ -134,8 +160,12 @@ static __always_inline void wait_on_futex(struct thread *t, struct task_struct *
 
 /* Uninterruptible: the block layer says so itself, the rest by the call. */
 static __always_inline void wait_uninterruptible(struct thread *t, struct task_struct *task,
-						 int number, u32 kind)
+						 const struct syscall *call, u32 kind)
 {
+	int number = call->number;
+
+	if (stops_loop(t))
+		remember_file(t, kind == IOP_KIND_FILE ? task_file(task, call->args[0]) : NULL);
 	if (BPF_CORE_READ_BITFIELD_PROBED(task, in_iowait) || kind == IOP_KIND_FILE ||
 	    kind == IOP_KIND_DISK)
 		wait_is(t, IOP_DISK);
@@ -161,7 +191,7 @@ static __always_inline void wait_classify(struct thread *t, struct task_struct *
 	t->futex = 0;
 	t->lock = false;
 	if (state & TASK_UNINTERRUPTIBLE) {
-		wait_uninterruptible(t, task, call.number, kind);
+		wait_uninterruptible(t, task, &call, kind);
 		return;
 	}
 	switch (kind) {

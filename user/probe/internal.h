@@ -13,6 +13,7 @@
 #include "probe/probe.h"
 #include "probe/programs.h"
 #include "probe/threads.h"
+#include "probe/traces.h"
 
 /* One service and the counters as last reported. */
 struct probe_service {
@@ -21,6 +22,7 @@ struct probe_service {
 	struct iop_totals totals;
 	uint64_t cpu_ns, cpu_observed_ns;
 	uint32_t (*hists)[IOP_BUCKET_COUNT]; /* IOP_DISTS of them */
+	struct iop_blocked blocked[IOP_WAITS];
 };
 
 /* One program's statistics as last reported. */
@@ -37,6 +39,7 @@ struct probe {
 	uint32_t n_services;
 	struct threads *threads;
 	struct peers *peers;
+	struct traces_source traces;
 	struct program_past *program_past; /* in the skeleton's order */
 	uint64_t losses[IOP_LOSS_COUNT];
 	uint64_t interval_start_ns;

@@ -13,6 +13,7 @@
 #include <bpf/bpf.h>
 
 #include "base/cleanup.h"
+#include "probe/blocking.h"
 #include "probe/counters.h"
 
 #define ADDRESS_BYTES 128
@@ -140,6 +141,17 @@ static void take_row(struct row *row, const struct iop_peer *now, struct peer *p
 	}
 }
 
+static void take_loads(struct row *row, const struct iop_peer *now, struct peer *peer)
+{
+	for (unsigned int b = 0; b < IOP_IN_FLIGHT_BINS; b++) {
+		struct iop_load *last = &row->last.loads[b];
+
+		peer->loads[b].operations +=
+			counters_take((uint64_t *)&last->operations, now->loads[b].operations);
+		peer->loads[b].sum_ns += counters_take((uint64_t *)&last->ns, now->loads[b].ns);
+	}
+}
+
 static bool grown(const struct row *row, const struct iop_peer *now)
 {
 	return now->operations != row->last.operations ||
@@ -167,6 +179,11 @@ static uint64_t take_max(const struct peers *peers, uint32_t row, uint32_t epoch
 	return max;
 }
 
+const char *peers_address(const struct peers *peers, uint32_t row)
+{
+	return row < peers->n_rows ? peers->rows[row].address : NULL;
+}
+
 int peers_read(struct peers *peers, uint32_t epoch, struct snapshot *s)
 {
 	uint64_t max;
@@ -187,11 +204,11 @@ int peers_read(struct peers *peers, uint32_t epoch, struct snapshot *s)
 		if (!peer)
 			return -ENOMEM;
 		take_row(row, &now, peer);
+		take_loads(row, &now, peer);
+		blocking_take(&row->last.blocked, &now.blocked, epoch, &peer->blocked);
 		max = take_max(peers, i, epoch);
 		if (max > peer->wait.max_ns)
 			peer->wait.max_ns = max;
 	}
-	for (size_t i = 0; i < s->n_services && r == 0; i++)
-		r = service_sort_peers(&s->services[i]);
-	return r;
+	return 0;
 }

@@ -16,8 +16,10 @@ struct peers *peers_new(int ids_fd, int rows_fd, int maxima_fd, uint32_t n_servi
 			uint32_t n_rows);
 void peers_free(struct peers *peers);
 
-/* Adds what each peer did since the last call to its service in s, longest wait first. 0 or -errno.
- */
+/* The address of a row; NULL if it is not in use. */
+const char *peers_address(const struct peers *peers, uint32_t row);
+
+/* Adds what each peer did since the last call to its service in s, in no order. 0 or -errno. */
 int peers_read(struct peers *peers, uint32_t epoch, struct snapshot *s);
 
 #endif

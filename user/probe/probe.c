@@ -265,10 +265,21 @@ static int open_into(struct probe *probe, const struct probe_opts *opts, struct 
 				 bpf_map__fd(probe->skel->maps.peers),
 				 bpf_map__fd(probe->skel->maps.peer_maxima), probe->n_services,
 				 probe->n_services + programs.max_peers);
+	if (!probe->threads || !probe->peers)
+		return -ENOMEM;
+	probe->traces = (struct traces_source){
+		.traces_fd = bpf_map__fd(probe->skel->maps.traces),
+		.sampling_fd = bpf_map__fd(probe->skel->maps.sampling),
+		.peers = probe->peers,
+		.budget = probe->skel->rodata->trace_budget,
+	};
+	r = traces_begin(&probe->traces, probe->n_services);
+	if (r < 0)
+		return r;
 	probe->skel->bss->observing = 1;
 	probe->interval_start_ns = clock_monotonic_ns();
 	probe->interval_start_unix_ns = clock_unix_ns();
-	return probe->threads && probe->peers ? 0 : -ENOMEM;
+	return 0;
 }
 
 int probe_open(const struct probe_opts *opts, struct probe **ret_probe,
@@ -311,6 +322,7 @@ void probe_close(struct probe *probe)
 	free(probe->services);
 	free(probe->program_past);
 	peers_free(probe->peers);
+	traces_end(&probe->traces);
 	threads_free(probe->threads);
 	free(probe);
 }

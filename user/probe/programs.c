@@ -12,6 +12,10 @@
 #include "abi.h"
 #include "probe/syscalls.h"
 
+#define TRACE_ROWS_EACH 2048
+#define TRACE_ROWS_MOST 8192
+#define TRACE_LIMITS 16
+
 static const char *const SET_NAMES[] = {
 	[PROBE_SOCKET_AUTO] = "auto",
 	[PROBE_SOCKET_TRACEPOINT] = "A (tracepoints)",
@@ -86,6 +90,14 @@ static int choose_storage(struct ioprof_bpf *skel, const struct programs_opts *o
 		       : bpf_map__set_autocreate(skel->maps.conns, false);
 }
 
+/* Enough for a budget of requests at each of 16 limits, the last of which is reached after millions
+ * of requests, so that nobody has to look in between. Many services share what memory allows. */
+static unsigned int trace_rows(unsigned int n_services)
+{
+	return n_services < TRACE_ROWS_MOST / TRACE_ROWS_EACH ? n_services * TRACE_ROWS_EACH
+							      : TRACE_ROWS_MOST;
+}
+
 static int set_sizes(struct ioprof_bpf *skel, const struct programs_opts *opts)
 {
 	const struct {
@@ -102,6 +114,10 @@ static int set_sizes(struct ioprof_bpf *skel, const struct programs_opts *opts)
 		{skel->maps.peers, opts->n_services + opts->max_peers},
 		{skel->maps.peer_maxima, 2 * (opts->n_services + opts->max_peers)},
 		{skel->maps.processes, opts->max_processes},
+		{skel->maps.blocked, opts->n_services * IOP_WAITS},
+		{skel->maps.backlogs, opts->n_services},
+		{skel->maps.sampling, opts->n_services},
+		{skel->maps.traces, trace_rows(opts->n_services)},
 	};
 	int r;
 
@@ -129,6 +145,8 @@ static int configure(struct ioprof_bpf *skel, const struct programs_opts *opts)
 	skel->rodata->has_readable_event = opts->kernel->readable_event;
 	skel->rodata->service_count = opts->n_services;
 	skel->rodata->peer_rows = opts->n_services + opts->max_peers;
+	skel->rodata->trace_budget =
+		trace_rows(opts->n_services) / (TRACE_LIMITS * opts->n_services);
 	syscalls_fill_kinds((unsigned char *)skel->rodata->syscall_kinds);
 	syscalls_fill_messages((unsigned char *)skel->rodata->syscall_messages);
 	skel->bss->epoch = 0;

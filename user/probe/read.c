@@ -13,6 +13,7 @@
 #include "abi.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "probe/blocking.h"
 #include "probe/counters.h"
 #include "probe/internal.h"
 #include "probe/iterate.h"
@@ -34,6 +35,7 @@ _Static_assert((int)IOP_LOSS_THREADS == (int)LOSS_THREADS &&
 		       (int)IOP_LOSS_SHARES == (int)LOSS_SHARES &&
 		       (int)IOP_LOSS_LOCKS == (int)LOSS_LOCKS &&
 		       (int)IOP_LOSS_BUSY == (int)LOSS_BUSY &&
+		       (int)IOP_LOSS_TRACES == (int)LOSS_TRACES &&
 		       (int)IOP_LOSS_COUNT == (int)LOSS_RECURSION,
 	       "loss.def and abi.h name the losses in the same order");
 
@@ -151,12 +153,12 @@ static int find_listeners(struct probe *probe, struct snapshot *s)
 {
 	struct iop_listener key, *previous = NULL;
 	int fd = bpf_map__fd(probe->skel->maps.listeners);
-	uint32_t service;
+	struct iop_listening listening;
 
 	while (!bpf_map_get_next_key(fd, previous, &key)) {
 		previous = &key;
-		if (!bpf_map_lookup_elem(fd, &key, &service) && service < s->n_services)
-			s->services[service].evidence.listens = true;
+		if (!bpf_map_lookup_elem(fd, &key, &listening) && listening.service < s->n_services)
+			s->services[listening.service].evidence.listens = true;
 	}
 	return 0;
 }
@@ -240,6 +242,14 @@ static int read_service(struct probe *probe, uint32_t epoch, uint32_t index,
 	if (r < 0)
 		return r;
 	threads_workers(probe->threads, index, &ended, &service->workers, &service->evidence);
+	r = threads_lanes(probe->threads, index, service);
+	if (r < 0)
+		return r;
+	r = blocking_read(bpf_map__fd(probe->skel->maps.blocked),
+			  bpf_map__fd(probe->skel->maps.backlogs), index, epoch, past->blocked,
+			  service);
+	if (r < 0)
+		return r;
 	return note_service(service);
 }
 
@@ -378,6 +388,10 @@ static int read_into(struct probe *probe, struct snapshot *s)
 	r = read_services(probe, epoch, s);
 	if (!r)
 		r = peers_read(probe->peers, epoch, s);
+	if (!r)
+		r = traces_read(&probe->traces, now_ns - s->duration_ns, now_ns, s);
+	for (size_t i = 0; i < s->n_services && !r; i++)
+		r = service_sort_peers(&s->services[i]);
 	if (!r)
 		r = find_listeners(probe, s);
 	if (!r)

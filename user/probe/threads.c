@@ -17,7 +17,7 @@ struct identity {
 /* What a thread had done by the update before. */
 struct past {
 	struct identity identity;
-	uint64_t observed_ns, idle_ns;
+	uint64_t observed_ns, idle_ns, cpu_ns, run_queue_ns;
 	uint32_t service;
 	bool serving; /* it had read a request */
 	bool alive;   /* it is among the records */
@@ -81,6 +81,8 @@ static void remember(struct threads *threads)
 		past->identity.tid = record->tid;
 		past->observed_ns = record->observed_ns;
 		past->idle_ns = record->idle_ns;
+		past->cpu_ns = record->cpu_ns;
+		past->run_queue_ns = record->run_queue_ns;
 		past->service = record->service;
 		past->serving = record->requests > 0;
 		HASH_ADD(hh, threads->past, identity, sizeof(past->identity), past);
@@ -300,4 +302,46 @@ void threads_workers(const struct threads *threads, uint32_t service,
 		count_ended(threads, service, ended, &workers);
 	}
 	*ret_workers = workers;
+}
+
+/* What is left of a, never less than nothing. */
+static uint64_t less(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+static struct lane lane_of(const struct threads *threads, const struct iop_thread_record *thread)
+{
+	static const struct past none;
+	const struct past *past = find_past(threads, thread);
+	struct lane lane = {
+		.pid = (pid_t)thread->tgid,
+		.tid = (pid_t)thread->tid,
+		.start_time = thread->start_time,
+		.loop = thread->loop,
+		.serving = thread->requests > 0,
+	};
+
+	if (!past)
+		past = &none;
+	memcpy(lane.name, thread->comm, sizeof(lane.name) - 1);
+	lane.cpu_ns = less(thread->cpu_ns, past->cpu_ns);
+	lane.run_queue_ns = less(thread->run_queue_ns, past->run_queue_ns);
+	lane.idle_ns = less(thread->idle_ns, past->idle_ns);
+	lane.wait_ns = less(less(thread->observed_ns, past->observed_ns),
+			    lane.cpu_ns + lane.run_queue_ns + lane.idle_ns);
+	return lane;
+}
+
+int threads_lanes(const struct threads *threads, uint32_t service, struct service *to)
+{
+	to->lanes = calloc(threads->n + 1, sizeof(*to->lanes));
+	if (!to->lanes)
+		return -ENOMEM;
+	for (size_t i = 0; i < threads->n; i++) {
+		if (threads->records[i].service == service)
+			to->lanes[to->n_lanes++] = lane_of(threads, &threads->records[i]);
+	}
+	service_sort_lanes(to);
+	return 0;
 }

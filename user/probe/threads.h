@@ -53,4 +53,8 @@ void threads_workers(const struct threads *threads, uint32_t service,
 		     const struct ended_workers *ended, struct workers *ret_workers,
 		     struct evidence *evidence);
 
+/* The service's live threads as lanes, with what they did since the update before the last. 0 or
+ * -ENOMEM. */
+int threads_lanes(const struct threads *threads, uint32_t service, struct service *to);
+
 #endif
