@@ -189,7 +189,8 @@ struct iop_sampling {
 /* Map traces, key: the request's number. */
 struct iop_trace {
 	__u64 start, arrival; /* arrival 0: not known */
-	__u64 touched;	      /* event loops: until when the segments tell what happened */
+	__u64 touched;	      /* event loops: until when the segments tell what happened, */
+	__u64 elsewhere;      /* but for so much of the time since, spent on other threads */
 	__u64 end;	      /* last byte sent so far; 0: not answered */
 	__u32 service, key;
 	__u32 n;     /* segments, those not kept included */
@@ -197,7 +198,7 @@ struct iop_trace {
 	__u64 segments[IOP_SEGMENTS];
 };
 
-_Static_assert(sizeof(struct iop_trace) == 48 + 8 * IOP_SEGMENTS, "no padding");
+_Static_assert(sizeof(struct iop_trace) == 56 + 8 * IOP_SEGMENTS, "no padding");
 
 /* One live thread, as the iterator report_threads writes it. */
 struct iop_thread_record {

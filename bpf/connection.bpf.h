@@ -210,8 +210,6 @@ static __always_inline struct conn *conn_create(struct sock *sk, struct thread *
 		c->peer = (u32)peer_row(sk, t->service, family);
 	else if (c->role == ROLE_SERVER && family == AF_UNIX && !listener_of(sk, family))
 		listener_add(sk, family, t->service);
-	if (c->role == ROLE_SERVER)
-		backlog_take(sk, family, t->service);
 	return c;
 }
 

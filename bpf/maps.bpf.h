@@ -171,7 +171,7 @@ MAP struct {
 /* Sampled requests, and which are. */
 MAP struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 2048); /* set by user space */
+	__uint(max_entries, 3072); /* set by user space */
 	__type(key, u64);
 	__type(value, struct iop_trace);
 } traces SEC(".maps");

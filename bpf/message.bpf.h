@@ -335,6 +335,8 @@ static __always_inline void message_counts(struct sock *sk, struct conn *c, stru
 	}
 	if (ret > 0 && !sending && flags & MSG_PEEK)
 		return;
+	if (c->role == ROLE_SERVER && !c->id && !sending && ret > 0)
+		backlog_take(sk, sock_family(sk), t->service);
 	now = bpf_ktime_get_ns();
 	thread_charge(t, now);
 	if (ret <= 0) {

@@ -176,6 +176,8 @@ static __always_inline void block(struct thread *t, struct task_struct *task, u3
 	wait_classify(t, task, state, at);
 	if (t->loop && t->wait == WAIT_READY)
 		t->resumed.n = 0;
+	else
+		loop_stops(t);
 	if (!t->request || !t->open)
 		return;
 	/* It gave its request to another thread and waits for whatever comes: an event loop in

@@ -295,6 +295,18 @@ static __always_inline void loop_act(struct thread *t)
 		thread_switch(t, request);
 }
 
+/* It waits in a blocking call after it has answered a request: what it has done since, and the
+ * wait, are for the oldest one taken up. */
+static __always_inline void loop_stops(struct thread *t)
+{
+	if (!t->loop || !t->resumed.n || (t->request && t->open))
+		return;
+	t->request = resumed_at(&t->resumed, 0);
+	t->open = true;
+	t->adopted = false;
+	t->handed = false;
+}
+
 /*
  * It has answered this request. Those taken up before it did nothing that shows. If it was not
  * taken up at all, the oldest was taken for another: it is the one that has acted.

@@ -96,19 +96,22 @@ __noinline int trace_add(u64 request, u32 service, u32 part, u32 peer, u64 ns)
 {
 	struct iop_trace *trace = trace_of(request, service);
 
-	if (trace)
-		append(trace, part, peer, ns);
+	if (!trace)
+		return 0;
+	append(trace, part, peer, ns);
+	__sync_fetch_and_add(&trace->elsewhere, ns);
 	return 0;
 }
 
 __noinline int trace_visit(u64 request, u32 service, const struct cost *cost, u32 peer)
 {
 	struct iop_trace *trace = trace_of(request, service);
-	u64 now, spent = 0;
+	u64 now, spent;
 
 	if (!trace || !cost)
 		return 0;
 	now = bpf_ktime_get_ns();
+	spent = __sync_lock_test_and_set(&trace->elsewhere, 0);
 	for (int i = 0; i < IOP_COSTS; i++)
 		spent += cost->ns[i];
 	if ((s64)(now - trace->touched - spent) > 0)

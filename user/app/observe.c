@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * "ioprof -p PID": opens the probe, waits, reports. The kernel does the counting; this process runs
- * when a report is due, once a second for the progress line if a terminal shows it, and at the end.
+ * when a report is due, once a second for the progress line if a terminal shows it (else every ten,
+ * to make room in the kernel's table of sampled requests), and at the end.
  * However the observation ends, what was seen so far is reported.
  */
 #include <stdio.h>
@@ -18,10 +19,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+/* Without a progress line, the probe is read so often. */
+#define UNSEEN_NS (10 * CLOCK_NS_PER_S)
+
 struct reporting {
 	const struct options *options;
 	struct observation observation;
 	struct schedule schedule;
+	bool shows_progress;
 	bool reported;	  /* at least once */
 	int output_error; /* of writing a report: 0 or -errno */
 };
@@ -72,7 +77,7 @@ static int handle_event(struct reporting *o, enum watch_event event, enum due du
 		return r;
 	if (due == DUE_REPORT)
 		report(o);
-	else
+	else if (o->shows_progress)
 		show_progress(o);
 	return o->output_error ? 0 : 1;
 }
@@ -83,11 +88,12 @@ static int observe(struct reporting *o)
 	struct watch *watch = &o->observation.watch;
 	int r;
 
+	o->shows_progress = isatty(STDERR_FILENO);
 	o->schedule = (struct schedule){
 		.start_ns = clock_monotonic_ns(),
 		.duration_ns = o->options->duration_ns,
 		.interval_ns = o->options->interval_ns,
-		.progress_ns = isatty(STDERR_FILENO) ? CLOCK_NS_PER_S : 0,
+		.progress_ns = o->shows_progress ? CLOCK_NS_PER_S : UNSEEN_NS,
 	};
 	do {
 		enum watch_event event;

@@ -12,9 +12,9 @@
 #include "abi.h"
 #include "probe/syscalls.h"
 
-#define TRACE_ROWS_EACH 2048
+#define TRACE_ROWS_EACH 3072
 #define TRACE_ROWS_MOST 8192
-#define TRACE_LIMITS 16
+#define TRACE_LIMITS 12
 
 static const char *const SET_NAMES[] = {
 	[PROBE_SOCKET_AUTO] = "auto",
@@ -90,8 +90,8 @@ static int choose_storage(struct ioprof_bpf *skel, const struct programs_opts *o
 		       : bpf_map__set_autocreate(skel->maps.conns, false);
 }
 
-/* Enough for a budget of requests at each of 16 limits, the last of which is reached after millions
- * of requests, so that nobody has to look in between. Many services share what memory allows. */
+/* Enough for a budget of requests at each of 12 limits, the last of which is reached after a
+ * million requests: no reading is so far from the next. Many services share what memory allows. */
 static unsigned int trace_rows(unsigned int n_services)
 {
 	return n_services < TRACE_ROWS_MOST / TRACE_ROWS_EACH ? n_services * TRACE_ROWS_EACH

@@ -11,7 +11,7 @@
 #include "abi.h"
 #include "base/cleanup.h"
 
-#define SETTLED_NS 100000000ull	     /* so long after its last byte a response is taken for whole */
+#define SETTLED_NS 20000000ull	     /* so long after its last byte a response is taken for whole */
 #define ABANDONED_NS 600000000000ull /* one not answered by then is not waited for */
 
 _Static_assert(IOP_TRACE_KEYS == TRACE_KEYS && IOP_SEGMENTS == TRACE_MOST_SEGMENTS,

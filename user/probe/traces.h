@@ -21,8 +21,8 @@ void traces_end(struct traces_source *source);
 
 /*
  * Moves what has been answered into the services of s, which began at start_ns (monotonic), as does
- * now_ns. A response may go on: those sent to within the last tenth of a second stay for the next
- * time. 0 or -errno.
+ * now_ns. A response may go on: those sent to within the last 20 ms stay for the next time. 0 or
+ * -errno.
  */
 int traces_read(struct traces_source *source, uint64_t start_ns, uint64_t now_ns,
 		struct snapshot *s);
