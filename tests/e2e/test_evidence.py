@@ -46,8 +46,6 @@ MODELS = {
     "loop": ["--model=loop"],
     "loop+pool": ["--model=loop+pool", "--threads=2"],
 }
-# Which request a piece of work belongs to is inferred, or now and then not known at all.
-INFERRED = {"loop", "loop+pool"}
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -61,14 +59,15 @@ def test_traces_tell_the_requests(model):
     told = sum(s[1] for t in traces for s in t.segments)
     assert not any(t.truncated for t in traces)
     assert told == pytest.approx(wall, rel=0.03)
-    cpu_s = statistics.mean(t.ns("cpu") for t in traces) / 1e9
-    if model in INFERRED:
-        assert cpu_s == pytest.approx(per_request["cpu_s"], rel=0.3, abs=50e-6)
+    if model == "loop+pool":  # where a thread finds its next request waiting, nothing tells whose its work is
         return
-    assert cpu_s == pytest.approx(per_request["cpu_s"], rel=0.1, abs=50e-6)
-    for t in traces:
-        calls = [s for s in t.segments if PARTS[s[0]] == "network" and s[1] > 1_500_000]
-        assert len(calls) == 3 and all(s[2] == 0 for s in calls), t.segments
+    cpu_s = statistics.mean(t.ns("cpu") for t in traces) / 1e9
+    assert cpu_s == pytest.approx(per_request["cpu_s"], rel=0.3 if model == "loop" else 0.1, abs=50e-6)
+    if model == "loop":  # which request a piece of work belongs to is inferred
+        return
+    network_s = statistics.mean(t.ns("network") for t in traces) / 1e9
+    assert network_s == pytest.approx(per_request["wait_s"]["network"], rel=0.1)
+    assert all(peer == 0 for t in traces for part, _, *peers in t.segments for peer in peers if PARTS[part] == "network")
 
 
 def test_sample_is_not_biased_by_length():
@@ -138,7 +137,8 @@ def test_lanes_add_up():
         assert told == pytest.approx(doc["interval"]["duration_ns"], rel=0.02)
     cpu_s = sum(lane["cpu_ns"] for lane in service["lanes"]) / 1e9
     assert cpu_s == pytest.approx(service["cpu_total_s"], rel=0.01)
-    assert sum(lane["wait_ns"] for lane in serving) / 1e9 == pytest.approx(0.8, rel=0.2)
+    waited_s = 200 * service["per_request"]["wait_s"]["network"]
+    assert sum(lane["wait_ns"] for lane in serving) / 1e9 == pytest.approx(waited_s, rel=0.05)
 
 
 BLOCKING_SERVER = """
