@@ -7,7 +7,7 @@ cc=${CC:-cc}
 
 user() { # HEADER
 	printf '#include "%s"\n' "$PWD/$1" | "$cc" -std=gnu11 -D_GNU_SOURCE= -Wall -Wextra -Werror \
-		-I user -I bpf -I "$(dirname "$1")" -fsyntax-only -x c -
+		-I user -I bpf -I tui -I "$(dirname "$1")" -fsyntax-only -x c -
 }
 
 bpf() { # HEADER
@@ -16,7 +16,7 @@ bpf() { # HEADER
 		-I vmlinux -I bpf -fsyntax-only -x c -
 }
 
-find bpf user tests -name '*.h' | {
+find bpf user tui tests -name '*.h' | {
 	failed=0
 	while read -r header; do
 		case $header in
