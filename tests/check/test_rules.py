@@ -17,8 +17,9 @@ LAYERS = {
     "probe": {"base", "target", "model"},
     "advise": {"base", "model"},
     "report": {"base", "model", "advise"},
+    "record": {"base", "model", "report"},
     "tui": {"base", "model", "advise", "report"},
-    "app": {"base", "target", "model", "probe", "advise", "report", "tui"},
+    "app": {"base", "target", "model", "probe", "advise", "report", "record", "tui"},
 }
 
 # Each outside thing has one door: what must not appear, and the files where it may.
@@ -26,6 +27,7 @@ DOORS = [
     (r'#include\s*[<"](bpf/|linux/bpf|ioprof\.skel\.h|abi\.h)', r"user/probe/"),
     (r"#include\s*<n?curses", r"tui/term\.c"),
     (r"#include\s*<jansson", r"user/report/"),
+    (r"#include\s*<zlib", r"user/record/"),
     (r"#include\s*<microhttpd", r"user/app/serve\.c"),
     (r'"/proc[/"]|"/sys/fs/cgroup', r"user/target/"),
 ]
