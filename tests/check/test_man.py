@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The man page is sound, and knows the same options as the command."""
+"""The man pages are sound, and know the same options as the commands."""
 
 import os
 import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs/man/ioprof.8"
+PAGES = ROOT / "docs/man"
 IOPROF = os.environ.get("IOPROF", ROOT / "build/release/ioprof")
 
 
@@ -19,12 +21,25 @@ def long_options(text):
     return set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text))
 
 
-def test_page_is_sound():
-    lint = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", PAGE], capture_output=True, text=True)
+def page(name):
+    return re.sub(".\x08", "", output("mandoc", "-T", "ascii", PAGES / f"{name}.8"))  # without overstrikes
+
+
+USUAL = {"--help", "--usage", "--version"}  # argp's own
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in PAGES.iterdir()))
+def test_page_is_sound(name):
+    lint = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", PAGES / name], capture_output=True, text=True)
     assert lint.returncode == 0, lint.stdout + lint.stderr
 
 
 def test_page_and_help_name_the_same_options():
-    page = re.sub(".\x08", "", output("mandoc", "-T", "ascii", PAGE))  # without overstrikes
-    usual = {"--help", "--usage", "--version"}  # argp's own
-    assert long_options(output(IOPROF, "--help")) - usual == long_options(page) - usual
+    assert long_options(output(IOPROF, "--help")) - USUAL == long_options(page("ioprof")) - USUAL
+
+
+@pytest.mark.parametrize("command", ["export"])
+def test_page_of_a_command_has_what_is_its_own(command):
+    """The options it shares with observing are in ioprof(8)."""
+    own = long_options(output(IOPROF, command, "--help")) - long_options(output(IOPROF, "--help"))
+    assert own == long_options(page(f"ioprof-{command}")) - USUAL

@@ -29,6 +29,7 @@ DOORS = [
     (r"#include\s*<jansson", r"user/report/"),
     (r"#include\s*<zlib", r"user/record/"),
     (r"#include\s*<microhttpd", r"user/app/serve\.c"),
+    (r"#include\s*<curl", r"user/app/push\.c"),
     (r'"/proc[/"]|"/sys/fs/cgroup', r"user/target/"),
 ]
 

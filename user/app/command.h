@@ -9,4 +9,7 @@ int observe_run(int argc, char **argv);
 /* "ioprof doctor": what this kernel and this user allow. */
 int doctor_run(int argc, char **argv);
 
+/* "ioprof export": observes services and feeds monitoring. */
+int export_run(int argc, char **argv);
+
 #endif

@@ -13,6 +13,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{"doctor", doctor_run},
+	{"export", export_run},
 };
 
 /* Closed standard streams would be reopened as whatever comes next, and reports written into it. */

@@ -159,9 +159,26 @@ static error_t tell_bad_word(const char *word)
 	return CLI_TOLD;
 }
 
+/* Whether a key is of one of the command's own options; argp has keys for its own purposes too. */
+static bool is_own(const struct options_command *command, int key)
+{
+	for (const struct argp_option *o = command->more; o && (o->name || o->doc); o++) {
+		if (o->name && o->key == key)
+			return true;
+	}
+	return false;
+}
+
+/* What the parser fills, and for whom. */
+struct parsing {
+	const struct options_command *command;
+	struct options options;
+};
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
-	struct options *options = state->input;
+	struct parsing *parsing = state->input;
+	struct options *options = &parsing->options;
 
 	if (key == ARGP_KEY_ARG)
 		return tell_bad_word(arg);
@@ -191,7 +208,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		options->no_task_storage = true;
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return is_own(parsing->command, key)
+			       ? parsing->command->parse(key, arg, parsing->command->input)
+			       : ARGP_ERR_UNKNOWN;
 	}
 }
 
@@ -209,24 +228,74 @@ static enum cli_result check_together(const struct options *options)
 	return CLI_PARSED;
 }
 
+/* Whether the table's next rows are of another group than this one. */
+static bool begins_other_group(const struct argp_option *row, int group)
+{
+	return !row->name && row->group != group;
+}
+
+/* The rows the command takes, ended by an empty one; the caller frees. NULL when out of memory. */
+static struct argp_option *command_rows(const struct options_command *command)
+{
+	size_t n = sizeof(argp_options) / sizeof(argp_options[0]), n_rows = 0;
+	const struct argp_option *more = command->more;
+	struct argp_option *rows;
+	bool taken = true;
+
+	while (more && (more->name || more->doc)) {
+		n++;
+		more++;
+	}
+	rows = calloc(n, sizeof(*rows));
+	if (!rows)
+		return NULL;
+	for (const struct argp_option *row = argp_options; row->name || row->doc; row++) {
+		if (!row->name)
+			taken = begins_other_group(row, command->left_out);
+		if (taken)
+			rows[n_rows++] = *row;
+	}
+	for (const struct argp_option *row = command->more; row && row < more; row++)
+		rows[n_rows++] = *row;
+	return rows;
+}
+
+enum cli_result options_parse_command(const struct options_command *command, int argc, char **argv,
+				      struct options *ret_options)
+{
+	_cleanup_free_ struct argp_option *rows = command_rows(command);
+	const struct argp argp = {
+		.options = rows,
+		.parser = parse_option,
+		.args_doc = command->usage,
+		.doc = command->doc,
+	};
+	struct parsing parsing = {.command = command};
+	enum cli_result result = CLI_WRONG;
+
+	if (rows)
+		result = cli_parse(command->name, &argp, argc, argv, &parsing);
+	else
+		log_error("cannot read the options: %s", strerror(ENOMEM));
+	if (result == CLI_PARSED)
+		result = check_together(&parsing.options);
+	if (result == CLI_PARSED)
+		*ret_options = parsing.options;
+	else
+		options_free(&parsing.options);
+	return result;
+}
+
 enum cli_result options_parse(int argc, char **argv, struct options *ret_options)
 {
-	static const struct argp argp = {
-		.options = argp_options,
-		.parser = parse_option,
-		.args_doc = "ioprof -p PID[,PID...] [OPTION...]\n       ioprof doctor",
+	static const struct options_command observe = {
+		.name = "ioprof",
+		.usage =
+			"ioprof -p PID[,PID...] [OPTION...]\n       ioprof export -p PID [OPTION...]\n       ioprof doctor",
 		.doc = doc,
 	};
-	_cleanup_(options_free) struct options options = {0};
-	enum cli_result result = cli_parse("ioprof", &argp, argc, argv, &options);
 
-	if (result == CLI_PARSED)
-		result = check_together(&options);
-	if (result != CLI_PARSED)
-		return result;
-	*ret_options = options;
-	options.pids = NULL;
-	return CLI_PARSED;
+	return options_parse_command(&observe, argc, argv, ret_options);
 }
 
 void options_free(struct options *options)

@@ -24,6 +24,21 @@ struct options {
 	bool no_task_storage;
 };
 
+/* A command that takes most of these options, and some of its own. */
+struct options_command {
+	const char *name;		/* "ioprof export" */
+	const char *usage, *doc;	/* as argp's args_doc, which is the whole usage, and doc */
+	const struct argp_option *more; /* its own, ended by an empty one; keys as in options.def */
+	/* Takes one of its own in: 0, CLI_TOLD, or an error number. */
+	error_t (*parse)(int key, const char *value, void *input);
+	void *input;  /* for parse */
+	int left_out; /* the number of a group of options.def it does not take; 0: it takes all */
+};
+
+/* options_parse() for such a command. */
+enum cli_result options_parse_command(const struct options_command *command, int argc, char **argv,
+				      struct options *ret_options);
+
 /* Only CLI_PARSED fills ret_options; options_free() them. */
 enum cli_result options_parse(int argc, char **argv, struct options *ret_options);
 

@@ -192,6 +192,13 @@ int output_file_replace(const char *path, mode_t mode, const void *content, size
 	return r;
 }
 
+int output_file_remove(const char *path)
+{
+	AS_INVOKER;
+
+	return unlink(path) < 0 ? error_last() : 0;
+}
+
 const char *output_file_explain(int error)
 {
 	switch (error) {

@@ -35,6 +35,9 @@ int output_file_append(const char *path, mode_t mode, int *ret_fd);
  */
 int output_file_replace(const char *path, mode_t mode, const void *content, size_t size);
 
+/* Removes it, whatever it is. 0 or -errno. */
+int output_file_remove(const char *path);
+
 /* Writes all of it. 0 or -errno. */
 int output_file_write(int fd, const void *bytes, size_t size);
 

@@ -112,6 +112,11 @@ int watch_add_process(struct watch *watch, pid_t pid)
 	return r;
 }
 
+void watch_forget_reader(const struct watch *watch)
+{
+	(void)epoll_ctl(watch->epoll, EPOLL_CTL_DEL, STDOUT_FILENO, NULL);
+}
+
 int watch_add_other(struct watch *watch, int fd)
 {
 	int r;

@@ -45,6 +45,9 @@ int watch_add_process(struct watch *watch, pid_t pid);
  */
 int watch_add_other(struct watch *watch, int fd);
 
+/* No longer tells of the end of standard output's reader. */
+void watch_forget_reader(const struct watch *watch);
+
 /* Sets the alarm to a time of the monotonic clock; 0 takes it back. 0 or -errno. */
 int watch_set_alarm(struct watch *watch, uint64_t at_ns);
 

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdlib.h>
 
 #include "base/cleanup.h"
 #include "report/json_value.h"
@@ -216,4 +217,15 @@ int report_otlp(FILE *out, const struct metrics_source *source)
 	}
 	request = json_pack("{s:o}", "resourceMetrics", TAKE(array));
 	return request ? json_write(out, request) : -ENOMEM;
+}
+
+uint64_t otlp_rejected(const char *answer, size_t size)
+{
+	_cleanup_(json_value_freep) json_t *json = json_loadb(answer, size, 0, NULL);
+	const json_t *rejected =
+		json_object_get(json_object_get(json, "partialSuccess"), "rejectedDataPoints");
+
+	if (json_is_string(rejected))
+		return strtoull(json_string_value(rejected), NULL, 10);
+	return json_integer_value(rejected) > 0 ? (uint64_t)json_integer_value(rejected) : 0;
 }

@@ -15,4 +15,7 @@
 /* One line without its end. Returns 0, -ENOMEM or -EIO. */
 int report_otlp(FILE *out, const struct metrics_source *source);
 
+/* Of a receiver's answer: how many data points it did not take. 0 for what is no such answer. */
+uint64_t otlp_rejected(const char *answer, size_t size);
+
 #endif
