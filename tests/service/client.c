@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -42,6 +43,8 @@ struct client {
 	size_t request_len, latencies_size;
 	unsigned int active;
 	uint64_t start_ns, end_ns;
+	double arrival_ns; /* the next, since start_ns */
+	unsigned short random[3];
 	struct conn *due; /* next first */
 	unsigned int n_conns;
 	struct conn conns[]; /* those that send, then the idle ones */
@@ -119,6 +122,15 @@ static void send_piece(struct client *c, struct conn *conn)
 		conn->state = CONN_RECEIVING;
 }
 
+/* When the connection's next request is due. */
+static uint64_t next_due_ns(struct client *c)
+{
+	if (!(c->opts->rate_per_s > 0))
+		return clock_wall_ns() + c->opts->think_ns;
+	c->arrival_ns -= log(1 - erand48(c->random)) / c->opts->rate_per_s * (double)CLOCK_NS_PER_S;
+	return c->start_ns + (uint64_t)c->arrival_ns;
+}
+
 static void begin_request(struct client *c, struct conn *conn)
 {
 	if (load_is_over(c) || (conn->fd < 0 && conn_open(c, conn) < 0)) {
@@ -128,7 +140,7 @@ static void begin_request(struct client *c, struct conn *conn)
 	c->result.sent++;
 	conn->message = (struct http_message){0};
 	conn->out_at = 0;
-	conn->start_ns = clock_wall_ns();
+	conn->start_ns = c->opts->rate_per_s > 0 ? conn->due_ns : clock_wall_ns();
 	send_piece(c, conn);
 }
 
@@ -143,7 +155,8 @@ static void conn_failed(struct client *c, struct conn *conn)
 	c->result.failed++;
 	/* By way of the timer, so that a service that refuses everything does not make this call
 	 * itself for ever. */
-	wait_until(c, conn, CONN_THINKING, clock_wall_ns());
+	wait_until(c, conn, CONN_THINKING,
+		   c->opts->rate_per_s > 0 ? next_due_ns(c) : clock_wall_ns());
 }
 
 static int keep_latency(struct client *c, uint64_t ns)
@@ -174,8 +187,8 @@ static void answered(struct client *c, struct conn *conn)
 	c->end_ns = now_ns;
 	if (c->opts->close || conn->message.close)
 		net_closep(&conn->fd);
-	if (c->opts->think_ns)
-		wait_until(c, conn, CONN_THINKING, now_ns + c->opts->think_ns);
+	if (c->opts->think_ns || c->opts->rate_per_s > 0)
+		wait_until(c, conn, CONN_THINKING, next_due_ns(c));
 	else
 		begin_request(c, conn);
 }
@@ -306,8 +319,12 @@ int client_run(const struct client_opts *opts, volatile const sig_atomic_t *stop
 	r = client_open(c);
 	c->start_ns = clock_wall_ns();
 	c->active = opts->connections;
-	for (unsigned int i = 0; i < opts->connections && !r; i++)
-		begin_request(c, &c->conns[i]);
+	for (unsigned int i = 0; i < opts->connections && !r; i++) {
+		if (opts->rate_per_s > 0)
+			wait_until(c, &c->conns[i], CONN_THINKING, next_due_ns(c));
+		else
+			begin_request(c, &c->conns[i]);
+	}
 	if (!r)
 		r = run(c, stop);
 	if (r < 0) {

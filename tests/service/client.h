@@ -20,8 +20,10 @@ struct client_opts {
 	uint64_t requests;	  /* in all; 0: no end */
 	uint64_t duration_ns;	  /* begin no request afterwards; 0: no end */
 	uint64_t think_ns;	  /* between response and next request */
-	bool close;		  /* a connection per request */
-	size_t body_bytes;	  /* of the request */
+	double rate_per_s; /* > 0: open loop, Poisson arrivals; each waits for a free connection,
+			    * and its latency is from when it was due */
+	bool close;	   /* a connection per request */
+	size_t body_bytes; /* of the request */
 	unsigned int body_pieces; /* that it is sent in */
 	uint64_t piece_gap_ns;	  /* between the pieces */
 	size_t read_bytes;    /* take at most so much of the response at a time; 0: all there is */

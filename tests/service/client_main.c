@@ -14,6 +14,7 @@ enum option_key {
 	KEY_IDLE = 256,
 	KEY_DURATION,
 	KEY_THINK,
+	KEY_RATE,
 	KEY_CLOSE,
 	KEY_BODY,
 	KEY_PIECES,
@@ -39,6 +40,10 @@ static const struct argp_option options[] = {
 	 .key = KEY_THINK,
 	 .arg = "US",
 	 .doc = "Pause between response and next request"},
+	{.name = "rate",
+	 .key = KEY_RATE,
+	 .arg = "PER_1000_S",
+	 .doc = "Open loop: arrivals at random times, latency from when each was due"},
 	{.name = "close", .key = KEY_CLOSE, .doc = "A connection per request"},
 	{.name = "body", .key = KEY_BODY, .arg = "BYTES", .doc = "Body of the request"},
 	{.name = "pieces", .key = KEY_PIECES, .arg = "N", .doc = "Pieces the request is sent in"},
@@ -93,6 +98,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_THINK:
 		o->think_ns = number(arg, state) * CLOCK_NS_PER_US;
+		return 0;
+	case KEY_RATE:
+		o->rate_per_s = (double)number(arg, state) / 1000;
 		return 0;
 	case KEY_CLOSE:
 		o->close = true;

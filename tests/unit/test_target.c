@@ -77,7 +77,7 @@ static void assert_named(const char *kernel_name, const char *expected)
 	struct child child = child_start(kernel_name);
 	_cleanup_free_ char *name = NULL;
 
-	assert_int_equal(target_name(child.pid, &name), 0);
+	assert_int_equal(target_process_name(child.pid, &name), 0);
 	assert_string_equal(name, expected);
 	child_end(child);
 }
@@ -135,7 +135,7 @@ static void assert_program_named(const char *program, const char *const args[],
 	for (size_t i = 0; args[i]; i++)
 		argv[i + 1] = (char *)(uintptr_t)args[i];
 	pid = program_start(path, argv, &hold);
-	assert_int_equal(target_name(pid, &name), 0);
+	assert_int_equal(target_process_name(pid, &name), 0);
 	assert_string_equal(name, expected);
 	(void)close(hold);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
@@ -183,7 +183,7 @@ static void ended_processes_are_not_alive(void **state)
 	assert_false(target_alive(child.pid));
 	assert_int_equal(waitpid(child.pid, NULL, 0), child.pid);
 	assert_false(target_alive(child.pid));
-	assert_int_equal(target_name(child.pid, &name), -ESRCH);
+	assert_int_equal(target_process_name(child.pid, &name), -ESRCH);
 	assert_int_equal(target_descendants(child.pid, &pids, &n), -ESRCH);
 	assert_int_equal(target_process_of(child.pid), -ESRCH);
 	assert_null(name);
@@ -197,7 +197,7 @@ static void kernel_threads_are_told_apart(void **state)
 	(void)state;
 	assert_false(target_is_kernel_thread(getpid()));
 	/* Where the PID namespace shows it. */
-	if (target_name(2, &name) == 0 && strcmp(name, "kthreadd") == 0)
+	if (target_process_name(2, &name) == 0 && strcmp(name, "kthreadd") == 0)
 		assert_true(target_is_kernel_thread(2));
 }
 

@@ -12,4 +12,7 @@ int doctor_run(int argc, char **argv);
 /* "ioprof export": observes services and feeds monitoring. */
 int export_run(int argc, char **argv);
 
+/* "ioprof calibrate": what runtimes, servers and client libraries cost on this machine. */
+int calibrate_run(int argc, char **argv);
+
 #endif

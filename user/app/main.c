@@ -12,6 +12,7 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
+	{"calibrate", calibrate_run},
 	{"doctor", doctor_run},
 	{"export", export_run},
 };

@@ -76,7 +76,7 @@ static char *short_name(pid_t pid)
 	_cleanup_free_ char *bytes = NULL;
 	_cleanup_free_ char *text = NULL;
 
-	if (target_name(pid, &bytes) < 0)
+	if (target_process_name(pid, &bytes) < 0)
 		return NULL;
 	text = text_sanitize(bytes);
 	return text ? text_truncate(text, NAME_COLUMNS) : NULL;

@@ -137,6 +137,48 @@ int output_file_append(const char *path, mode_t mode, int *ret_fd)
 	return r;
 }
 
+int output_file_make_folders(const char *path)
+{
+	AS_INVOKER;
+	_cleanup_free_ char *folder = strdup(path);
+
+	if (!folder)
+		return -ENOMEM;
+	for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(folder, 0700) < 0 && errno != EEXIST)
+			return error_last();
+		*slash = '/';
+	}
+	return 0;
+}
+
+int output_file_read(const char *path, size_t most, char **ret_bytes, size_t *ret_size)
+{
+	AS_INVOKER;
+	_cleanup_close_ int fd = open(path, O_RDONLY | FLAGS_ALWAYS);
+	_cleanup_free_ char *bytes = NULL;
+	size_t size = 0;
+	ssize_t n;
+	int r = fd < 0 ? error_last() : check_regular(fd);
+
+	if (r < 0)
+		return r;
+	bytes = malloc(most + 1);
+	if (!bytes)
+		return -ENOMEM;
+	while ((n = read(fd, bytes + size, most + 1 - size)) > 0)
+		size += (size_t)n;
+	if (n < 0)
+		return error_last();
+	if (size > most)
+		return -EFBIG;
+	bytes[size] = '\0';
+	*ret_size = size;
+	*ret_bytes = TAKE(bytes);
+	return 0;
+}
+
 int output_file_write(int fd, const void *bytes, size_t size)
 {
 	const char *rest = bytes;

@@ -38,6 +38,16 @@ int output_file_replace(const char *path, mode_t mode, const void *content, size
 /* Removes it, whatever it is. 0 or -errno. */
 int output_file_remove(const char *path);
 
+/* Makes the directories that path lies in, those that are missing, for their owner only. 0 or
+ * -errno. */
+int output_file_make_folders(const char *path);
+
+/*
+ * Reads all of a file that ioprof wrote, with a terminator behind it; the caller frees. 0; errors
+ * as of output_file_append(), but -ENOENT where there is none, and -EFBIG above most bytes.
+ */
+int output_file_read(const char *path, size_t most, char **ret_bytes, size_t *ret_size);
+
 /* Writes all of it. 0 or -errno. */
 int output_file_write(int fd, const void *bytes, size_t size);
 

@@ -23,7 +23,7 @@ static bool check_program(pid_t pid)
 		return false;
 	}
 	if (target_is_kernel_thread(pid)) {
-		(void)target_name(pid, &name);
+		(void)target_process_name(pid, &name);
 		log_error("%d (%s) is a thread of the kernel: use the PID of a program", pid,
 			  name ? name : "?");
 		return false;

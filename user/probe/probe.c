@@ -224,7 +224,7 @@ static int name_services(struct probe *probe, const struct probe_opts *opts,
 	probe->n_services = (uint32_t)opts->n_pids;
 	for (size_t i = 0; i < opts->n_pids; i++) {
 		probe->services[i].pid = opts->pids[i];
-		r = target_name(opts->pids[i], &probe->services[i].name);
+		r = target_process_name(opts->pids[i], &probe->services[i].name);
 		if (r == -ESRCH) {
 			explain(error, 1, "no process %d", (int)opts->pids[i]);
 			advise(error, "check the PID (pgrep -f NAME)");

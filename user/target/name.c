@@ -140,7 +140,7 @@ static const char *find_whole_name(const char *kernel_name, struct arguments arg
 	return strncmp(first, kernel_name, KERNEL_NAME_MAX) == 0 ? first : NULL;
 }
 
-int target_name(pid_t pid, char **ret_name)
+int target_process_name(pid_t pid, char **ret_name)
 {
 	_cleanup_free_ char *kernel_name = NULL;
 	_cleanup_free_ char *command_line = NULL;

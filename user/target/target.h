@@ -27,7 +27,7 @@ bool target_is_kernel_thread(pid_t pid);
  * interpreter what it runs ("gunicorn", "app.js", "shop.jar"). Any bytes, at least one. The caller
  * frees. 0, -ESRCH or -errno.
  */
-int target_name(pid_t pid, char **ret_name);
+int target_process_name(pid_t pid, char **ret_name);
 
 /* The process and all its descendants, itself first. The caller frees. 0, -ESRCH or -errno. */
 int target_descendants(pid_t pid, pid_t **ret_pids, size_t *ret_n);
@@ -52,6 +52,10 @@ int target_missing_capabilities(char **ret_names);
 
 /* True if the kernel is locked down for confidentiality, where BPF may not read its memory. */
 bool target_locked_down(void);
+
+/* The kind of processor, architecture first: "x86_64 Intel(R) ...". The caller frees. 0 or -errno.
+ */
+int target_processor(char **ret_name);
 
 /* Size in bytes of the kernel's own type information, /sys/kernel/btf/vmlinux, or -errno. */
 int64_t target_kernel_btf_bytes(void);

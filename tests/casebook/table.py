@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Compares predictions with measurements and prints the table of docs/validation.md."""
+
+import json
+import math
+import statistics
+
+# Measured gains this close to a threshold are on both sides of it: the ratio of two medians of three is no better.
+UNSURE = 1.07
+# The thresholds of the advisor (docs/method.md), applied to what was measured.
+WORTH_TUNING, WORTH_MIGRATING, WORTH_BEYOND_TUNED, NO_GAIN = 1.15, 1.30, 1.25, 1.15
+ABSTAINS = "not-enough-data"
+
+
+def service_of(row):
+    services = row["document"]["services"]
+    return services[0] if services else {}
+
+
+def advice_of(row):
+    return service_of(row).get("advice") or {}
+
+
+def estimate(gain):
+    """A gain of the document as (estimate, lo, hi), or None."""
+    if not gain or gain.get("estimate") is None:
+        return None
+    return gain["estimate"], gain.get("lo"), gain.get("hi")
+
+
+def gain_of(row, name):
+    return estimate((advice_of(row).get("gain") or {}).get(name))
+
+
+def tuned_of(row):
+    tuned = advice_of(row).get("tuned") or {}
+    plan = tuned.get("processes"), tuned.get("threads")
+    return plan if all(plan) else None
+
+
+def naive_of(row):
+    """1 + B as it is commonly computed: all wall time that is not CPU counts as waiting."""
+    service = service_of(row)
+    cpu = (service.get("per_request") or {}).get("cpu_s")
+    wall = (service.get("service_time_s") or {}).get("mean")
+    return wall / cpu if cpu and wall else None
+
+
+def prediction_line(row):
+    kappa = estimate(advice_of(row).get("kappa"))
+    parts = [f"{name} {interval(gain_of(row, name))}" for name in ("async_over_now", "tuned_over_now", "overlap")]
+    return (f"{row['capacity']['per_s']:.0f}/s, {service_of(row).get('requests', {}).get('completed')} requests; "
+            f"{advice_of(row).get('verdict')}, " + ", ".join(parts) + f", kappa {interval(kappa)}")
+
+
+def interval(value):
+    if not value:
+        return "-"
+    text = f"{value[0]:.2f}"
+    return f"{text} ({value[1]:.2f}-{value[2]:.2f})" if None not in value[1:] else text
+
+
+def median_ratio(over, under):
+    """Of runs made in turns: the median of the ratios of neighbours."""
+    return statistics.median(a["per_s"] / b["per_s"] for a, b in zip(over, under))
+
+
+def median_cpu(runs):
+    return statistics.median(run["cpu_s"] for run in runs)
+
+
+class Measured:
+    def __init__(self, found):
+        self.now_per_s = statistics.median(run["per_s"] for run in found["now"])
+        self.async_per_s = statistics.median(run["per_s"] for run in found["twin"])
+        self.now = median_ratio(found["twin"], found["now"])
+        self.kappa = median_cpu(found["twin"]) / median_cpu(found["now"])
+        self.tuned = median_ratio(found["tuned"], found["now"]) if found["tuned"] else 1.0
+        self.beyond_tuned = self.now / self.tuned
+        self.plan = tuple(found["plan"]) if found["plan"] else None
+        self.foreign = max(run["foreign"] for side in ("now", "tuned", "twin") for run in found[side])
+
+    def at_least(self, value, threshold):
+        """Whether it is: True, False, or None where it is too close to say."""
+        if value >= threshold * UNSURE:
+            return True
+        return False if value < threshold / UNSURE else None
+
+    def right_verdicts(self):
+        """The verdicts that what was measured allows, by the advisor's own rules."""
+        gains, tunes = self.at_least(self.now, NO_GAIN), self.at_least(self.tuned, WORTH_TUNING)
+        worth, beyond = self.at_least(self.now, WORTH_MIGRATING), self.at_least(self.beyond_tuned, WORTH_BEYOND_TUNED)
+        right = set()
+        if gains is not True:
+            right.add("do-not-migrate")
+        if tunes is not False and beyond is not True:
+            right.add("tune-workers")
+        if worth is not False and beyond is not False:
+            right |= {"migrate", "migrate-split-cpu"}
+        sure = (gains is False) or (tunes and beyond is False) or (worth and beyond)
+        if not sure:
+            right.add("borderline")
+        return right
+
+
+def judge(case, row, measured):
+    """"right", "wrong", or "no verdict" where the advisor said it has too little to go by."""
+    verdict = (advice_of(row).get("verdict") or "").split(" ")[0]
+    if case.batch or case.idle:
+        return "right" if verdict in (ABSTAINS, "do-not-migrate") else "wrong"
+    if case.sync in ("hidden", "asyncio"):
+        return "right" if verdict == "already-async" else "wrong"
+    if not verdict or verdict == ABSTAINS:
+        return "no verdict"
+    return "right" if verdict in measured.right_verdicts() else "wrong"
+
+
+def oracle_of(row, measured):
+    """The gain predicted with the twin's own CPU per request: waiting is the model's, kappa is measured."""
+    again = estimate(row.get("oracle"))
+    return again[0] if again else None
+
+
+def error(predicted, measured):
+    return math.log(predicted / measured) if predicted and measured else None
+
+
+def percent(value):
+    return "-" if value is None else f"{100 * math.expm1(value):+.0f} %"
+
+
+def read(directory, case):
+    try:
+        rows = json.loads((directory / f"{case.name}.predicted.json").read_text())
+        measured = json.loads((directory / f"{case.name}.measured.json").read_text())
+    except FileNotFoundError:
+        return [], {}
+    return rows, {tuple(found["workers"]): found for found in measured}
+
+
+HEAD = ["case", "workers", "load", "predicted async/now", "measured", "error", "kappa predicted", "kappa measured",
+        "error with measured kappa", "predicted tuned/now", "measured", "error", "1+B", "verdict", ""]
+
+
+def lines_of(case, rows, found):
+    """(cells, scores) of each row."""
+    for row in rows:
+        where = tuple(row["workers"])
+        if case.batch:
+            ratio = found[where]["taken_s"]["now"] / found[where]["taken_s"]["twin"]
+            cells = [case.name, f"{where[1]} threads", "-", "-", f"{ratio:.2f}", "-", "-", "-", "-", "-", "-", "-", "-",
+                     advice_of(row).get("verdict") or "-", judge(case, row, None)]
+            yield cells, {"judged": cells[-1], "verdict": cells[-2]}
+            continue
+        measured = Measured(found[where])
+        now, tuned, kappa = gain_of(row, "async_over_now"), gain_of(row, "tuned_over_now"), estimate(
+            advice_of(row).get("kappa"))
+        same_plan = measured.plan == tuned_of(row)
+        score = {"now": error(now[0], measured.now) if now else None,
+                 "tuned": error(tuned[0], measured.tuned) if tuned and same_plan else None,
+                 "oracle": error(oracle_of(row, measured), measured.now),
+                 "naive": error(naive_of(row), measured.now),
+                 "covered": now[1] <= measured.now <= now[2] if now and None not in now else None,
+                 "half_width": (now[2] - now[1]) / 2 / now[0] if now and None not in now else None,
+                 "judged": judge(case, row, measured), "verdict": advice_of(row).get("verdict"),
+                 "beyond_tuned": measured.beyond_tuned}
+        cells = [case.name, f"{where[0]}x{where[1]}", f"{row['load']:.0%}", interval(now), f"{measured.now:.2f}",
+                 percent(score["now"]), interval(kappa), f"{measured.kappa:.2f}", percent(score["oracle"]),
+                 interval(tuned), f"{measured.tuned:.2f}" if same_plan else "-", percent(score["tuned"]),
+                 f"{naive_of(row):.1f}" if naive_of(row) else "-", score["verdict"] or "-", score["judged"]]
+        yield cells, score
+
+
+def quantiles(errors):
+    """Median and 90 % quantile of |ln(predicted / measured)|."""
+    errors = sorted(abs(e) for e in errors if e is not None)
+    if not errors:
+        return "no rows"
+    ninth = errors[min(len(errors) - 1, math.ceil(0.9 * len(errors)) - 1)]
+    return f"median {100 * statistics.median(errors):.1f} %, p90 {100 * ninth:.1f} % ({len(errors)} rows)"
+
+
+def invariance(rows, name):
+    """How far the predicted capacities of one service lie apart, over loads and workers: largest / smallest - 1."""
+    capacities = [(advice_of(row).get("capacity_per_s") or {}).get(name) for row in rows]
+    capacities = [c["estimate"] if isinstance(c, dict) else c for c in capacities]
+    capacities = [c for c in capacities if c]
+    return max(capacities) / min(capacities) - 1 if len(capacities) > 1 else None
+
+
+def summary(scores, spreads):
+    judged = [s["judged"] for s in scores]
+    covered = [s["covered"] for s in scores if s.get("covered") is not None]
+    widths = [s["half_width"] for s in scores if s.get("half_width") is not None]
+    harmful = sum((s["verdict"] or "").startswith("migrate") and s["beyond_tuned"] < 1.1 for s in scores
+                  if s.get("beyond_tuned"))
+    lines = ["async over now: " + quantiles(s.get("now") for s in scores),
+             "the same with the twin's own CPU: " + quantiles(s.get("oracle") for s in scores),
+             "naive 1+B: " + quantiles(s.get("naive") for s in scores),
+             "tuned over now: " + quantiles(s.get("tuned") for s in scores)]
+    if covered:
+        lines.append(f"90 % intervals that cover what was measured: {sum(covered) / len(covered):.0%} of {len(covered)}; "
+                     f"median half-width {statistics.median(widths):.0%}")
+    lines.append(f"verdicts: {judged.count('right')} right, {judged.count('wrong')} wrong, "
+                 f"{judged.count('no verdict')} not given, of {len(judged)}; migrate where the gain over tuned was "
+                 f"below 1.1: {harmful}")
+    lines += [f"spread of the predicted async capacity of {name} over loads and workers: {spread:.0%}"
+              for name, spread in spreads.items() if spread is not None]
+    return lines
+
+
+def render(directory, cases):
+    text = ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
+    scores, spreads = [], {}
+    for case in cases:
+        rows, found = read(directory, case)
+        for cells, score in lines_of(case, rows, found):
+            text.append("| " + " | ".join(cells) + " |")
+            scores.append(score)
+        spreads[case.name] = invariance(rows, "async")
+    return "\n".join([*text, "", *("- " + line for line in summary(scores, spreads))])

@@ -1,0 +1,676 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What `ioprof calibrate` runs: measures what runtimes, servers and libraries cost here, in CPU time per operation.
+
+usage: measure.py [--quick]
+
+Prints one line of JSON per cost: {"cost": NAME, "us": [a, b, c]}, the name one of kappa.def's, each figure from a run
+of its own; and {"component": NAME, "version": V} for what was found. What is missing or fails is left out. Everything
+happens on the loopback and in the current directory; children end with this process.
+
+An operation is 64 bytes sent and 64 received on a TCP connection, as a small query or call. A client library's call is
+an HTTP request with a small response on a kept connection. A server's request is the same from outside, with an
+application that does nothing; a framework's, what it adds to that.
+"""
+
+import asyncio
+import concurrent.futures
+import ctypes
+import importlib
+import json
+import os
+import selectors
+import shutil
+import signal
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+QUICK = "--quick" in sys.argv[1:]
+RUNS = 2 if QUICK else 3
+RUN_S = 0.04 if QUICK else 0.2  # of wall time, each run of each cost
+CONCURRENCY = 16  # of loops and pools: as many turns at once
+MESSAGE = b"x" * 64
+REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: calibrate\r\nAccept: */*\r\n\r\n"
+RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\ndone\n"
+PR_SET_PDEATHSIG = 1
+
+
+def tell(**fact):
+    print(json.dumps(fact), flush=True)
+
+
+def die_with_parent():
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def version_of(module):
+    version = getattr(importlib.import_module(module), "__version__", None)
+    return version if isinstance(version, str) else "?"
+
+
+# ---- peers: one process, three ports ----
+
+def listen():
+    server = socket.create_server(("127.0.0.1", 0), backlog=512)
+    server.setblocking(False)
+    return server
+
+
+def packet(kind, *parts):
+    body = b"".join(parts)
+    return kind + struct.pack("!I", len(body) + 4) + body
+
+
+ROW = packet(b"D", struct.pack("!HI", 1, 4), struct.pack("!I", 7))
+ROW_TEXT = packet(b"D", struct.pack("!HI", 1, 1), b"7")
+COLUMN = packet(b"T", struct.pack("!H", 1), b"n\0", struct.pack("!IhIhih", 0, 0, 23, 4, -1, 0))
+READY = packet(b"Z", b"I")
+WELCOME = packet(b"R", struct.pack("!I", 0)) + b"".join(
+    packet(b"S", name, b"\0", value, b"\0") for name, value in (
+        (b"server_version", b"15.0"), (b"client_encoding", b"UTF8"), (b"server_encoding", b"UTF8"),
+        (b"standard_conforming_strings", b"on"), (b"integer_datetimes", b"on"), (b"DateStyle", b"ISO"))) + packet(
+    b"K", struct.pack("!II", 1, 1)) + READY
+# What PostgreSQL answers to each message of a query "select 7", in text and in the extended protocol.
+ANSWERS = {b"Q": COLUMN + ROW_TEXT + packet(b"C", b"SELECT 1\0") + READY, b"P": packet(b"1"),
+           b"D": packet(b"t", struct.pack("!H", 0)) + COLUMN, b"B": packet(b"2"),
+           b"E": ROW + packet(b"C", b"SELECT 1\0"), b"S": READY, b"C": packet(b"3")}
+
+
+class Postgres:
+    """As much of PostgreSQL as a driver that repeats one query needs."""
+
+    def __init__(self):
+        self.received, self.started = b"", False
+
+    def feed(self, data):
+        self.received += data
+        answer = b""
+        while True:
+            head = 1 if self.started else 0
+            if len(self.received) < head + 4:
+                return answer
+            size = head + struct.unpack_from("!I", self.received, head)[0]
+            if len(self.received) < size:
+                return answer
+            message, self.received = self.received[:size], self.received[size:]
+            if self.started:
+                answer += ANSWERS.get(message[:1], b"")
+            elif struct.unpack_from("!I", message, 4)[0] == 80877103:
+                answer += b"N"  # no encryption
+            else:
+                self.started = True
+                answer += WELCOME
+
+
+class Http:
+    def __init__(self):
+        self.received = b""
+
+    def feed(self, data):
+        self.received += data
+        *requests, self.received = self.received.split(b"\r\n\r\n")
+        return RESPONSE * len(requests)
+
+
+class Echo:
+    def feed(self, data):
+        return data
+
+
+def serve(kinds):
+    selector = selectors.DefaultSelector()
+    for server, kind in kinds:
+        selector.register(server, selectors.EVENT_READ, kind)
+    while True:
+        for key, _ in selector.select():
+            if isinstance(key.data, type):
+                try:
+                    client, _ = key.fileobj.accept()
+                except BlockingIOError:
+                    continue
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                selector.register(client, selectors.EVENT_READ, key.data())
+                continue
+            try:
+                data = key.fileobj.recv(65536)
+                answer = key.data.feed(data)
+                if answer:
+                    key.fileobj.sendall(answer)
+            except OSError:
+                data = b""
+            if not data:
+                selector.unregister(key.fileobj)
+                key.fileobj.close()
+
+
+def start_peers():
+    """The ports of an echo, an HTTP and a PostgreSQL peer in a process of their own."""
+    kinds = [(listen(), Echo), (listen(), Http), (listen(), Postgres)]
+    if os.fork() == 0:
+        die_with_parent()
+        serve(kinds)
+    ports = [server.getsockname()[1] for server, _ in kinds]
+    for server, _ in kinds:
+        server.close()
+    return ports
+
+
+# ---- measuring ----
+
+def timed(operations):
+    """CPU per operation, us, of operations(), which does some and says how many, for RUN_S."""
+    operations()
+    runs = []
+    for _ in range(RUNS):
+        end, done, cpu = time.monotonic() + RUN_S, 0, time.process_time()
+        while time.monotonic() < end:
+            done += operations()
+        runs.append((time.process_time() - cpu) / done * 1e6)
+    return runs
+
+
+async def timed_loop(turn):
+    """The same of an awaitable turn(i), CONCURRENCY at a time."""
+    async def some(i, end):
+        done = 0
+        while time.monotonic() < end:
+            await turn(i)
+            done += 1
+        return done
+
+    await asyncio.gather(*[some(i, time.monotonic() + RUN_S / 2) for i in range(CONCURRENCY)])
+    runs = []
+    for _ in range(RUNS):
+        end, cpu = time.monotonic() + RUN_S, time.process_time()
+        done = sum(await asyncio.gather(*[some(i, end) for i in range(CONCURRENCY)]))
+        runs.append((time.process_time() - cpu) / done * 1e6)
+    return runs
+
+
+def less(runs, *others):
+    """What is left of runs without the medians of others."""
+    return [run - sum(map(statistics.median, others)) for run in runs]
+
+
+def report(cost, runs):
+    tell(cost=cost, us=[round(run, 3) for run in runs])
+
+
+def attempt(measure, *args):
+    """None where what is measured is missing or does not work here."""
+    try:
+        return measure(*args)
+    except Exception as error:  # whatever a library throws
+        print(f"{measure.__name__}: {error}", file=sys.stderr)
+        return None
+
+
+# ---- operations ----
+
+def connect(port):
+    client = socket.create_connection(("127.0.0.1", port))
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return client
+
+
+def blocking_turns(client, n):
+    for _ in range(n):
+        client.sendall(MESSAGE)
+        client.recv(4096)
+    return n
+
+
+def blocking(port):
+    with connect(port) as client:
+        return timed(lambda: blocking_turns(client, 50))
+
+
+def in_threads(port):
+    def turns():
+        threads = [threading.Thread(target=blocking_turns, args=(client, 40)) for client in clients]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return 40 * len(clients)
+
+    clients = [connect(port) for _ in range(CONCURRENCY)]
+    try:
+        return timed(turns)
+    finally:
+        for client in clients:
+            client.close()
+
+
+async def streams(port):
+    pairs = [await asyncio.open_connection("127.0.0.1", port) for _ in range(CONCURRENCY)]
+
+    async def turn(i):
+        reader, writer = pairs[i]
+        writer.write(MESSAGE)
+        await reader.readexactly(len(MESSAGE))
+
+    try:
+        return await timed_loop(turn)
+    finally:
+        for _, writer in pairs:
+            writer.close()
+
+
+async def tasks():
+    async def nothing():
+        pass
+
+    async def some(_):
+        await asyncio.gather(*[nothing() for _ in range(20)])
+
+    return [run / 20 for run in await timed_loop(some)]
+
+
+async def hops():
+    loop = asyncio.get_running_loop()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        return await timed_loop(lambda _: loop.run_in_executor(pool, int))
+
+
+def with_uvloop(port):
+    import uvloop
+    tell(component="uvloop", version=version_of("uvloop"))
+    loop = uvloop.new_event_loop()
+    try:
+        return loop.run_until_complete(streams(port))
+    finally:
+        loop.close()
+
+
+# ---- client libraries ----
+
+def repeat(call):
+    def some():
+        for _ in range(10):
+            call()
+        return 10
+
+    return timed(some)
+
+
+def by_requests(url):
+    import requests
+    session = requests.Session()
+    return repeat(lambda: session.get(url).content)
+
+
+def by_urllib3(url):
+    import urllib3
+    pool = urllib3.PoolManager()
+    return repeat(lambda: pool.request("GET", url).data)
+
+
+def by_http_client(url):
+    import http.client
+    connection = http.client.HTTPConnection(url.split("/")[2])
+
+    def call():
+        connection.request("GET", "/")
+        connection.getresponse().read()
+
+    return repeat(call)
+
+
+def by_httpx(url):
+    import httpx
+    with httpx.Client() as client:
+        return repeat(lambda: client.get(url).content)
+
+
+def by_psycopg2(port):
+    import psycopg2
+    connection = psycopg2.connect(host="127.0.0.1", port=port, user="u", dbname="d", sslmode="disable",
+                                  gssencmode="disable")
+    connection.autocommit = True
+
+    def call():
+        with connection.cursor() as cursor:
+            cursor.execute("select 7")
+            cursor.fetchall()
+
+    return repeat(call)
+
+
+def by_aiohttp(url):
+    import aiohttp
+
+    async def measure():
+        async with aiohttp.ClientSession() as session:
+            async def call(_):
+                async with session.get(url) as response:
+                    await response.read()
+
+            return await timed_loop(call)
+
+    return asyncio.run(measure())
+
+
+def by_asyncpg(port):
+    import asyncpg
+
+    async def measure():
+        connections = [await asyncpg.connect(host="127.0.0.1", port=port, user="u", database="d", ssl=False)
+                       for _ in range(CONCURRENCY)]
+        runs = await timed_loop(lambda i: connections[i].fetch("select 7"))
+        for connection in connections:
+            connection.terminate()
+        return runs
+
+    return asyncio.run(measure())
+
+
+# ---- servers and frameworks ----
+
+WSGI = """
+def app(environ, start):
+    start("200 OK", [("Content-Type", "application/json"), ("Content-Length", "2")])
+    return [b"{}"]
+"""
+FLASK = """
+import flask
+app = flask.Flask(__name__)
+app.add_url_rule("/", view_func=lambda: flask.jsonify())
+"""
+DJANGO = """
+import django.conf, django.core.wsgi, django.http, django.urls
+django.conf.settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY="x")
+urlpatterns = [django.urls.path("", lambda request: django.http.JsonResponse({}))]
+app = django.core.wsgi.get_wsgi_application()
+"""
+ASGI = """
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"2")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"{}"})
+"""
+STARLETTE = """
+import starlette.applications, starlette.responses, starlette.routing
+async def handle(request):
+    return starlette.responses.JSONResponse({})
+app = starlette.applications.Starlette(routes=[starlette.routing.Route("/", handle)])
+"""
+FASTAPI = """
+import fastapi
+app = fastapi.FastAPI()
+@app.get("/")
+async def handle():
+    return {}
+"""
+
+
+def cpu_of(pid):
+    """CPU seconds of a process and its children so far."""
+    pids = [pid]
+    for parent in pids:
+        for children in Path(f"/proc/{parent}/task").glob("*/children"):
+            pids += map(int, children.read_text().split())
+    accounts = [account for each in pids for account in Path(f"/proc/{each}/task").glob("*/schedstat")]
+    return sum(int(account.read_text().split()[0]) for account in accounts) / 1e9
+
+
+def ask(port, end, done):
+    """Requests one after the other on a kept connection, or a new one where the server closes it."""
+    client, n = None, 0
+    while time.monotonic() < end:
+        if client is None:
+            client = connect(port)
+        client.sendall(REQUEST)
+        response = b""
+        while not response.rstrip().endswith(b"}"):
+            data = client.recv(65536)
+            if not data:
+                break
+            response += data
+        if not response.rstrip().endswith(b"}"):
+            raise OSError(f"no answer: {response[:80]!r}")
+        n += 1
+        if b"connection: close" in response.lower():
+            client.close()
+            client = None
+    if client:
+        client.close()
+    done.append(n)
+
+
+def requests_at(port, seconds):
+    done = []
+    threads = [threading.Thread(target=ask, args=(port, time.monotonic() + seconds, done)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if len(done) < len(threads):
+        raise OSError("the server did not answer")
+    return sum(done)
+
+
+def serve_app(name, source, argv):
+    """CPU per request, us, of a server that argv(port) starts on the module NAME.py."""
+    Path(f"{name}.py").write_text(source)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(argv(port, f"{name}:app"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, preexec_fn=die_with_parent)
+    try:
+        deadline = time.monotonic() + 5
+        while True:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise OSError(f"{name} did not start")
+            time.sleep(0.02)
+        requests_at(port, 0.1)
+        runs = []
+        for _ in range(RUNS):
+            cpu = cpu_of(server.pid)
+            n = requests_at(port, RUN_S)
+            runs.append((cpu_of(server.pid) - cpu) / n * 1e6)
+        return runs
+    finally:
+        server.terminate()
+        try:
+            server.wait(3)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def gunicorn(port, app):
+    return [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--log-level", "critical",
+            "--worker-tmp-dir", os.getcwd(), app]
+
+
+def uvicorn(port, app):
+    return [sys.executable, "-m", "uvicorn", "--port", str(port), "--loop", "asyncio", "--no-access-log", "--log-level",
+            "critical", app]
+
+
+def servers(name, server, source, frameworks):
+    """A server by itself, and what each framework adds."""
+    importlib.import_module(name)
+    bare = serve_app(f"bare_{name}", source, server)
+    report(name, bare)
+    tell(component=name, version=version_of(name))
+    found = {}
+    for framework, application in frameworks.items():
+        if attempt(importlib.import_module, framework) is None:
+            continue
+        runs = attempt(serve_app, f"on_{framework}", application, server)
+        if runs:
+            tell(component=framework, version=version_of(framework))
+            report(framework, less(runs, bare))
+            found[framework] = runs
+    return found
+
+
+# ---- other runtimes ----
+
+NODE = """
+const net = require("net"), [port, seconds, runs] = process.argv.slice(2).map(Number), message = Buffer.alloc(64);
+async function one(end) {
+	const client = net.connect(port, "127.0.0.1");
+	let arrived, n = 0;
+	client.setNoDelay(true);
+	await new Promise((resolve) => client.on("connect", resolve));
+	client.on("data", () => arrived());
+	for (; performance.now() < end; n++)
+		await new Promise((resolve) => { arrived = resolve; client.write(message); });
+	client.destroy();
+	return n;
+}
+async function run(s) {
+	const end = performance.now() + s * 1000, cpu = process.cpuUsage();
+	const done = await Promise.all(Array.from({ length: 16 }, () => one(end)));
+	const used = process.cpuUsage(cpu);
+	return (used.user + used.system) / done.reduce((a, b) => a + b);
+}
+(async () => {
+	await run(4 * seconds);
+	for (let i = 0; i < runs; i++)
+		console.log(await run(seconds));
+})();
+"""
+
+GO = """
+package main
+
+import ("fmt"; "io"; "net"; "os"; "strconv"; "sync"; "sync/atomic"; "syscall"; "time")
+
+func cpu() float64 {
+	var u syscall.Rusage
+	syscall.Getrusage(0, &u)
+	return float64(u.Utime.Sec+u.Stime.Sec)*1e6 + float64(u.Utime.Usec+u.Stime.Usec)
+}
+
+func run(address string, seconds float64) float64 {
+	var all sync.WaitGroup
+	var done int64
+	end, begin := time.Now().Add(time.Duration(seconds*1e9)), cpu()
+	for i := 0; i < 16; i++ {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			c, err := net.Dial("tcp", address)
+			if err != nil { return }
+			defer c.Close()
+			b := make([]byte, 64)
+			for time.Now().Before(end) {
+				c.Write(b)
+				io.ReadFull(c, b)
+				atomic.AddInt64(&done, 1)
+			}
+		}()
+	}
+	all.Wait()
+	return (cpu() - begin) / float64(done)
+}
+
+func main() {
+	seconds, _ := strconv.ParseFloat(os.Args[2], 64)
+	runs, _ := strconv.Atoi(os.Args[3])
+	run("127.0.0.1:"+os.Args[1], seconds)
+	for i := 0; i < runs; i++ { fmt.Println(run("127.0.0.1:"+os.Args[1], seconds)) }
+}
+"""
+
+
+def output_of(argv, timeout, **popen_args):
+    return subprocess.run(list(map(str, argv)), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True,
+                          timeout=timeout, preexec_fn=die_with_parent, **popen_args).stdout
+
+
+def figures(output):
+    runs = [float(line) for line in output.split()]
+    if len(runs) != RUNS:
+        raise ValueError(f"{len(runs)} figures")
+    return runs
+
+
+def with_node(port):
+    Path("node.js").write_text(NODE)
+    runs = figures(output_of(["node", "node.js", port, RUN_S, RUNS], 10))
+    tell(component="node", version=output_of(["node", "--version"], 5).strip())
+    return runs
+
+
+def with_go(port):
+    Path("main.go").write_text(GO)
+    place = os.getcwd()
+    environment = {**os.environ, "GOCACHE": f"{place}/cache", "GOPATH": f"{place}/path", "GOPROXY": "off",
+                   "GOFLAGS": "-mod=mod", "GO111MODULE": "off", "CGO_ENABLED": "0", "GOTMPDIR": place}
+    output_of(["go", "build", "-o", "go_client", "main.go"], 15, env=environment)
+    runs = figures(output_of(["./go_client", port, RUN_S, RUNS], 10))
+    tell(component="go", version=output_of(["go", "version"], 5).split()[2])
+    return runs
+
+
+# ---- all of it ----
+
+def measure_operations(port):
+    """Above a blocking socket's. Returns what a turn on asyncio costs above it."""
+    base = blocking(port)
+    tell(component="python", version=sys.version.split()[0])
+    extra = less(asyncio.run(streams(port)), base)
+    report("operation on asyncio", extra)
+    for cost, measure in (("operation on uvloop", with_uvloop), ("operation on Node", with_node),
+                          ("operation on Go", with_go),
+                          ("operation on threads with an interpreter lock", in_threads)):
+        if QUICK and measure in (with_node, with_go):
+            continue
+        if measure is with_node and not shutil.which("node") or measure is with_go and not shutil.which("go"):
+            continue
+        runs = attempt(measure, port)
+        if runs:
+            report(cost, less(runs, base))
+    report("task of a gather", asyncio.run(tasks()))
+    report("hop to a thread", asyncio.run(hops()))
+    return extra
+
+
+def measure_clients(http_port, database_port, extra):
+    """Per call; of those on a loop without what the loop itself costs above a blocking socket."""
+    url = f"http://127.0.0.1:{http_port}/"
+    found = {}
+    for name, measure, on_loop in (("http.client", by_http_client, False), ("urllib3", by_urllib3, False),
+                                   ("requests", by_requests, False), ("httpx", by_httpx, False),
+                                   ("aiohttp", by_aiohttp, True), ("psycopg2", by_psycopg2, False),
+                                   ("asyncpg", by_asyncpg, True)):
+        runs = attempt(measure, database_port if name in ("psycopg2", "asyncpg") else url)
+        if not runs:
+            continue
+        found[name] = less(runs, extra) if on_loop else runs
+        report(name, found[name])
+        if name != "http.client":
+            tell(component=name, version=version_of(name))
+    if "requests" in found and "aiohttp" in found:
+        report("blocking HTTP client to aiohttp", less(found["aiohttp"], found["requests"]))
+
+
+def main():
+    die_with_parent()
+    sys.path.insert(0, os.getcwd())
+    echo_port, http_port, database_port = start_peers()
+    extra = measure_operations(echo_port)
+    measure_clients(http_port, database_port, extra)
+    if QUICK:
+        return
+    sync = attempt(servers, "gunicorn", gunicorn, WSGI, {"flask": FLASK, "django": DJANGO}) or {}
+    loop = attempt(servers, "uvicorn", uvicorn, ASGI, {"starlette": STARLETTE, "fastapi": FASTAPI}) or {}
+    if "flask" in sync and "starlette" in loop:
+        report("flask on gunicorn to starlette", less(loop["starlette"], sync["flask"]))
+
+
+main()
