@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "model/check.h"
 #include "model/derive.h"
+#include "report/absence.h"
 #include "report/figure.h"
 #include "report/page.h"
 
@@ -294,24 +295,6 @@ static void show_blocking(struct page *page, const struct service *service)
 
 /* ---- what a reader must know ---- */
 
-/* Why there are no requests, and what to do about it. */
-static void show_absence(struct page *page, const struct service *service)
-{
-	const struct evidence *e = &service->evidence;
-	const char *text;
-
-	if (e->opened_by_loop || e->opened_by_worker || service->requests.at_attach)
-		text = "Requests were being worked on, but none that began under observation was completed: "
-		       "observe for longer than one request takes (-d).";
-	else if (e->listens)
-		text = "The service listens, but no request arrived: send it load while ioprof observes, or name "
-		       "the process that answers the requests (-p).";
-	else
-		text = "The service holds no listening socket and answered nobody: a batch job, or not the "
-		       "process that serves (-p takes a server's first process and follows those it starts).";
-	page_wrapped(page, STYLE_PLAIN, "why", text);
-}
-
 static void show_hints(struct page *page, const struct service *service)
 {
 	const struct requests *r = &service->requests;
@@ -379,7 +362,7 @@ static void show_service(struct page *page, const struct snapshot *s, const stru
 		show_blocking(page, service);
 		page_print(page, "\n");
 	} else {
-		show_absence(page, service);
+		page_wrapped(page, STYLE_PLAIN, "why", report_absence(service));
 	}
 	show_hints(page, service);
 	show_checks(page, service);
