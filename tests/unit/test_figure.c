@@ -77,13 +77,22 @@ static void test_percents(void **state)
 	assert_string_equal(figure_percent(2.354).text, "235 %");
 }
 
+static void test_bytes(void **state)
+{
+	(void)state;
+	assert_string_equal(figure_bytes(0).text, "0 bytes");
+	assert_string_equal(figure_bytes(999).text, "999 bytes");
+	assert_string_equal(figure_bytes(45ull << 20).text, "45.0 MiB");
+	assert_string_equal(figure_bytes(1ull << 30).text, "1.00 GiB");
+	assert_string_equal(figure_bytes(UINT64_MAX).text, "16777216 TiB");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_durations),
-		cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_counts),
-		cmocka_unit_test(test_percents),
+		cmocka_unit_test(test_durations), cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_counts),	  cmocka_unit_test(test_percents),
+		cmocka_unit_test(test_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,6 +26,9 @@ int observation_read(struct observation *o)
 	r = probe_read(o->probe, &s);
 	if (r < 0)
 		return r;
+	r = surroundings_fill(o->surroundings, s);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < s->n_services; i++)
 		o->completed += s->services[i].requests.completed;
 	if (o->unreported)
@@ -119,6 +122,24 @@ static int attach(struct observation *o, const struct options *options,
 	return probe_open(&opts, &o->probe, ret_error);
 }
 
+/* The first look at what the services run on. 0 or -ENOMEM. */
+static int begin_surroundings(struct observation *o, const struct options *options)
+{
+	int r = 0;
+
+	o->surroundings = surroundings_new();
+	if (!o->surroundings)
+		return -ENOMEM;
+	for (size_t i = 0; i < options->n_pids && r == 0; i++) {
+		_cleanup_free_ pid_t *pids = NULL;
+		size_t n;
+
+		if (target_descendants(options->pids[i], &pids, &n) == 0)
+			r = surroundings_begin(o->surroundings, i, pids, n);
+	}
+	return r;
+}
+
 int observation_start(struct observation *o, const struct options *options)
 {
 	struct probe_error error = {0};
@@ -128,6 +149,10 @@ int observation_start(struct observation *o, const struct options *options)
 	if (attach(o, options, &error) < 0) {
 		log_error("%s: %s", error.cause, error.fix);
 		return error.exit_status;
+	}
+	if (begin_surroundings(o, options) < 0) {
+		log_error("out of memory: free some");
+		return EXIT_STATUS_FAILED;
 	}
 	return privileges_drop(o->probe);
 }
@@ -141,6 +166,7 @@ void observation_stop(struct observation *o)
 void observation_end(struct observation *o)
 {
 	observation_stop(o);
+	surroundings_free(o->surroundings);
 	free(o->name);
 	snapshot_free(o->unreported);
 }

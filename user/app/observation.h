@@ -8,6 +8,7 @@
 #define IOPROF_APP_OBSERVATION_H
 
 #include "app/options.h"
+#include "app/surroundings.h"
 #include "app/watch.h"
 #include "probe/probe.h"
 
@@ -15,6 +16,7 @@ struct observation {
 	char *name;	    /* of the first service, short and harmless; NULL if it has none */
 	struct watch watch; /* also of the end of the services' processes */
 	struct probe *probe;
+	struct surroundings_reader *surroundings;
 	/* read from the probe and not yet taken by the command; NULL if nothing */
 	struct snapshot *unreported;
 	uint64_t completed; /* requests of all services since the start */

@@ -75,6 +75,19 @@ struct figure figure_number(double x)
 	return f;
 }
 
+struct figure figure_bytes(uint64_t n)
+{
+	static const char *const names[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+	struct figure f;
+	double x = (double)n;
+	size_t i = 0;
+
+	for (; i < 4 && x >= 999.5; i++)
+		x /= 1024;
+	(void)snprintf(f.text, sizeof(f.text), "%.*f %s", i ? decimals(x) : 0, x, names[i]);
+	return f;
+}
+
 struct figure figure_percent(double share)
 {
 	struct figure f = undefined();

@@ -22,6 +22,9 @@ struct figure figure_number(double x);
 /* "1,010". */
 struct figure figure_count(uint64_t n);
 
+/* "512 bytes", "45.0 MiB". */
+struct figure figure_bytes(uint64_t n);
+
 /* "49.7 %", "<0.1 %". */
 struct figure figure_percent(double share);
 

@@ -28,7 +28,7 @@ struct page page_new(FILE *out, const struct report_opts *opts)
 		.out = out, .columns = columns, .utf8 = opts->utf8, .color = opts->color};
 }
 
-static void fail(struct page *page, int error)
+void page_fail(struct page *page, int error)
 {
 	if (!page->error)
 		page->error = error;
@@ -40,7 +40,7 @@ void page_print(struct page *page, const char *format, ...)
 
 	va_start(args, format);
 	if (!page->error && vfprintf(page->out, format, args) < 0)
-		fail(page, errno ? -errno : -EIO);
+		page_fail(page, errno ? -errno : -EIO);
 	va_end(args);
 }
 
@@ -91,7 +91,7 @@ static char *showable(struct page *page, const char *bytes, size_t columns)
 	char *cut = text ? text_truncate(text, columns) : NULL;
 
 	if (!cut)
-		fail(page, -ENOMEM);
+		page_fail(page, -ENOMEM);
 	else if (!page->utf8)
 		fold_to_ascii(cut);
 	return cut;
@@ -151,7 +151,7 @@ void page_wrapped(struct page *page, enum style style, const char *label, const 
 	char *rest = NULL;
 
 	if (!copy) {
-		fail(page, -ENOMEM);
+		page_fail(page, -ENOMEM);
 		return;
 	}
 	page_print(page, "%*s", INDENT, "");
@@ -177,7 +177,7 @@ void page_line(struct page *page, const char *label, const char *format, ...)
 	va_end(args);
 	if (n < 0) {
 		text = NULL;
-		fail(page, -ENOMEM);
+		page_fail(page, -ENOMEM);
 		return;
 	}
 	page_wrapped(page, STYLE_PLAIN, label, text);

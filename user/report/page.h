@@ -31,6 +31,9 @@ struct page {
 /* The page the options ask for, its width within reason. */
 struct page page_new(FILE *out, const struct report_opts *opts);
 
+/* Notes a failure, -errno. */
+void page_fail(struct page *page, int error);
+
 void page_style(struct page *page, enum style style);
 __attribute__((format(printf, 2, 3))) void page_print(struct page *page, const char *format, ...);
 

@@ -16,6 +16,7 @@
 #include "report/absence.h"
 #include "report/figure.h"
 #include "report/page.h"
+#include "report/text_surroundings.h"
 
 #define NS_PER_S 1000000000
 #define PEERS_SHOWN 8
@@ -356,6 +357,7 @@ static void show_service(struct page *page, const struct snapshot *s, const stru
 	show_requests(page, s, service);
 	show_workers(page, service);
 	show_cpu(page, s, service);
+	text_surroundings(page, service);
 	if (service->requests.completed) {
 		show_parts(page, service);
 		show_peers(page, service);

@@ -142,6 +142,11 @@ static const char *find_whole_name(const char *kernel_name, struct arguments arg
 
 int target_process_name(pid_t pid, char **ret_name)
 {
+	return target_process_name_in(TARGET_HERE, pid, ret_name);
+}
+
+int target_process_name_in(const char *root, pid_t pid, char **ret_name)
+{
 	_cleanup_free_ char *kernel_name = NULL;
 	_cleanup_free_ char *command_line = NULL;
 	const struct interpreter *interpreter;
@@ -151,13 +156,13 @@ int target_process_name(pid_t pid, char **ret_name)
 	char *name;
 	int r;
 
-	r = procfs_read_of(pid, "comm", &kernel_name, &length);
+	r = procfs_read_of(root, pid, "comm", &kernel_name, &length);
 	if (r < 0)
 		return r;
 	if (length > 0 && kernel_name[length - 1] == '\n')
 		kernel_name[length - 1] = '\0';
 	/* Without a command line, as for a kernel thread, the kernel's name has to do. */
-	if (procfs_read_of(pid, "cmdline", &command_line, &length) == 0)
+	if (procfs_read_of(root, pid, "cmdline", &command_line, &length) == 0)
 		args = (struct arguments){.bytes = command_line, .length = length};
 	interpreter = find_interpreter(kernel_name);
 	if (interpreter)

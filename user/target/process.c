@@ -48,7 +48,7 @@ pid_t target_process_of(pid_t tid)
 	pid_t pid = 0;
 	int r;
 
-	r = procfs_read_of(tid, "status", &status, &length);
+	r = procfs_read_of(TARGET_HERE, tid, "status", &status, &length);
 	if (r < 0)
 		return -ESRCH;
 	field = procfs_field(status, "Tgid");
@@ -66,7 +66,7 @@ bool target_alive(pid_t pid)
 {
 	struct procfs_stat stat;
 
-	return procfs_read_stat(pid, &stat) == 0 && !is_ended(&stat) &&
+	return procfs_read_stat(TARGET_HERE, pid, &stat) == 0 && !is_ended(&stat) &&
 	       target_process_of(pid) == pid;
 }
 
@@ -74,7 +74,7 @@ bool target_is_kernel_thread(pid_t pid)
 {
 	struct procfs_stat stat;
 
-	return procfs_read_stat(pid, &stat) == 0 && (stat.flags & FLAG_KERNEL_THREAD);
+	return procfs_read_stat(TARGET_HERE, pid, &stat) == 0 && (stat.flags & FLAG_KERNEL_THREAD);
 }
 
 bool target_descends(pid_t pid, pid_t ancestor)
@@ -84,7 +84,7 @@ bool target_descends(pid_t pid, pid_t ancestor)
 	for (pid_t up = pid; up > 0; up = stat.parent) {
 		if (up == ancestor)
 			return true;
-		if (procfs_read_stat(up, &stat) < 0)
+		if (procfs_read_stat(TARGET_HERE, up, &stat) < 0)
 			return false;
 	}
 	return false;
@@ -119,7 +119,7 @@ static int process_list_read(struct process_list *list)
 	for (errno = 0; (entry = readdir(proc)); errno = 0) {
 		if (target_parse_pid(entry->d_name, &pid) < 0)
 			continue;
-		if (procfs_read_stat(pid, &stat) < 0 || is_ended(&stat))
+		if (procfs_read_stat(TARGET_HERE, pid, &stat) < 0 || is_ended(&stat))
 			continue;
 		r = process_list_add(list, (struct process){.pid = pid, .parent = stat.parent});
 		if (r < 0)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "base/error.h"
 
 #define FILE_MAX_BYTES 65536
+#define PATH_BYTES 4096
 
 int procfs_read(const char *path, char **ret_bytes, size_t *ret_length)
 {
@@ -40,17 +42,19 @@ int procfs_read(const char *path, char **ret_bytes, size_t *ret_length)
 	return 0;
 }
 
-int procfs_read_of(pid_t pid, const char *name, char **ret_bytes, size_t *ret_length)
+int procfs_read_of(const char *root, pid_t pid, const char *name, char **ret_bytes,
+		   size_t *ret_length)
 {
-	char path[64];
+	char path[PATH_BYTES];
 	int r;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	if (snprintf(path, sizeof(path), "%s/proc/%d/%s", root, (int)pid, name) >= PATH_BYTES)
+		return -ENAMETOOLONG;
 	r = procfs_read(path, ret_bytes, ret_length);
 	return r == -ENOENT ? -ESRCH : r;
 }
 
-int procfs_read_stat(pid_t pid, struct procfs_stat *ret_stat)
+int procfs_read_stat(const char *root, pid_t pid, struct procfs_stat *ret_stat)
 {
 	_cleanup_free_ char *text = NULL;
 	struct procfs_stat stat = {0};
@@ -59,7 +63,7 @@ int procfs_read_stat(pid_t pid, struct procfs_stat *ret_stat)
 	size_t length;
 	int r;
 
-	r = procfs_read_of(pid, "stat", &text, &length);
+	r = procfs_read_of(root, pid, "stat", &text, &length);
 	if (r < 0)
 		return r;
 	/* "PID (name) state ppid pgrp session tty tpgid flags": the name may hold anything,
@@ -83,4 +87,20 @@ const char *procfs_field(const char *text, const char *name)
 			return line + length + 1 + strspn(line + length + 1, " \t");
 	}
 	return NULL;
+}
+
+FILE *procfs_open(const char *format, ...)
+{
+	char path[PATH_BYTES];
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vsnprintf(path, sizeof(path), format, args);
+	va_end(args);
+	if (length < 0 || length >= PATH_BYTES) {
+		errno = ENAMETOOLONG;
+		return NULL;
+	}
+	return fopen(path, "re");
 }

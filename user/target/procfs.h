@@ -4,6 +4,7 @@
 #define IOPROF_TARGET_PROCFS_H
 
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 /* What /proc/PID/stat says of a process or thread. */
@@ -19,11 +20,15 @@ struct procfs_stat {
  */
 int procfs_read(const char *path, char **ret_bytes, size_t *ret_length);
 
-/* The same for /proc/PID/<name>. */
-int procfs_read_of(pid_t pid, const char *name, char **ret_bytes, size_t *ret_length);
+/* The same for <root>/proc/PID/<name>. */
+int procfs_read_of(const char *root, pid_t pid, const char *name, char **ret_bytes,
+		   size_t *ret_length);
 
 /* 0, -ESRCH or -errno. */
-int procfs_read_stat(pid_t pid, struct procfs_stat *ret_stat);
+int procfs_read_stat(const char *root, pid_t pid, struct procfs_stat *ret_stat);
+
+/* Opens a file to be read line by line, of any length. NULL and errno. */
+__attribute__((format(printf, 1, 2))) FILE *procfs_open(const char *format, ...);
 
 /* The value behind "Name:" in a file of lines like /proc/PID/status, or NULL. Points into text. */
 const char *procfs_field(const char *text, const char *name);

@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "target/target.h"
 
-#define PATH_BYTES 64
+#define PATH_BYTES 4096
 
 static void cleanup_elf(Elf **elf)
 {
@@ -35,13 +35,14 @@ static bool has_go_section(Elf *elf)
 	return false;
 }
 
-bool target_schedules_goroutines(pid_t pid)
+bool target_schedules_goroutines(const char *root, pid_t pid)
 {
 	_cleanup_(cleanup_elf) Elf *elf = NULL;
 	_cleanup_close_ int fd = -1;
 	char path[PATH_BYTES];
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	if (snprintf(path, sizeof(path), "%s/proc/%d/exe", root, (int)pid) >= PATH_BYTES)
+		return false;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || elf_version(EV_CURRENT) == EV_NONE)
 		return false;

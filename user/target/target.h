@@ -12,6 +12,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* This machine. Where a function takes a root, tests give a folder that holds proc and sys. */
+#define TARGET_HERE ""
+
 /* A process ID as a person types it, and nothing else: -EINVAL, or -ERANGE above what a kernel can
  * give out. */
 int target_parse_pid(const char *text, pid_t *ret_pid);
@@ -28,6 +31,7 @@ bool target_is_kernel_thread(pid_t pid);
  * frees. 0, -ESRCH or -errno.
  */
 int target_process_name(pid_t pid, char **ret_name);
+int target_process_name_in(const char *root, pid_t pid, char **ret_name);
 
 /* The process and all its descendants, itself first. The caller frees. 0, -ESRCH or -errno. */
 int target_descendants(pid_t pid, pid_t **ret_pids, size_t *ret_n);
@@ -39,7 +43,7 @@ bool target_descends(pid_t pid, pid_t ancestor);
  * True if the program is a Go program, whose goroutines move between its threads: a sleeping thread
  * of it waits for no particular one. False also where the program cannot be read.
  */
-bool target_schedules_goroutines(pid_t pid);
+bool target_schedules_goroutines(const char *root, pid_t pid);
 
 /* The process a thread belongs to (of a process: itself), or -ESRCH. */
 pid_t target_process_of(pid_t tid);
@@ -59,5 +63,70 @@ int target_processor(char **ret_name);
 
 /* Size in bytes of the kernel's own type information, /sys/kernel/btf/vmlinux, or -errno. */
 int64_t target_kernel_btf_bytes(void);
+
+/* What some processes may use of the machine's processors; 0: not known. */
+struct target_cpus {
+	double usable; /* all together: affinity, cpuset, quotas of their control groups */
+	double host;   /* on line */
+};
+
+/* What quotas of control groups cost. */
+struct target_throttling {
+	uint64_t periods, throttled; /* periods of quota; of these, cut short */
+	uint64_t throttled_ns;	     /* over all processors */
+};
+
+/* The groups of a service that have a quota, and what they said last. */
+struct target_quotas;
+
+/* NULL when out of memory. */
+struct target_quotas *target_quotas_new(void);
+void target_quotas_free(struct target_quotas *quotas);
+
+/*
+ * What the processes may use now; their groups' quotas are followed from here on, or as before. A
+ * process's affinity is that of its first thread. 0 or -ENOMEM; what cannot be read is not known.
+ */
+int target_cpus_read(const char *root, const pid_t *pids, size_t n, struct target_quotas *quotas,
+		     struct target_cpus *ret_cpus);
+
+/* What the followed groups lost since the last call, or since they are followed; summed over them.
+ */
+void target_quotas_take(struct target_quotas *quotas, struct target_throttling *ret_throttling);
+
+/* One process's memory in bytes, as the kernel accounts for it. */
+struct target_memory {
+	uint64_t unique; /* its own alone (USS) */
+	uint64_t share;	 /* its share of all it uses (PSS), unique included */
+};
+
+/* 0, -ESRCH, -EACCES or -errno. */
+int target_memory_read(const char *root, pid_t pid, struct target_memory *ret_memory);
+
+/*
+ * What a thread's stack holds in memory of its own, in bytes: the median over the process's threads
+ * but the first, of those asleep whose stack can be told. 0: not known.
+ */
+uint64_t target_stack_bytes(const char *root, pid_t pid);
+
+/* What memory the processes' control groups leave them. */
+struct target_room {
+	uint64_t limit;	    /* of the groups; 0: none */
+	uint64_t available; /* up to it, or on the machine, whichever is less; 0: not known */
+};
+
+/* 0 or -ENOMEM; what cannot be read is not known. */
+int target_room_read(const char *root, const pid_t *pids, size_t n, struct target_room *ret_room);
+
+/* Something a process is proven to be made of; static, by the names of docs/method.md. */
+typedef int (*target_component_fn)(void *ctx, const char *name);
+
+/*
+ * Calls back for each thing the process is made of, as its program, command line and mapped files
+ * prove; the same may come more than once. ret_locked: its interpreter lets one thread run at a
+ * time. 0, -ESRCH, or the first that is not 0 of what the callback returned.
+ */
+int target_components(const char *root, pid_t pid, target_component_fn found, void *ctx,
+		      bool *ret_locked);
 
 #endif

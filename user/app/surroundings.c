@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "app/surroundings.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "target/target.h"
+
+#define READ_EVERY_NS (5 * CLOCK_NS_PER_S)
+#define SERVICE_PROCESSES_MAX 64
+#define ALL_PROCESSES_MAX 256
+/* Processes of a service whose program and mapped files are looked at. */
+#define MADE_OF_MAX 8
+#define COMPONENTS_MAX 64
+
+/* What is known of one service. */
+struct place {
+	struct target_quotas *quotas;
+	struct surroundings last; /* but for the components, which are here: */
+	const char *components[COMPONENTS_MAX];
+	size_t n_components;
+	uint64_t read_ns; /* when last; 0: only at its beginning */
+};
+
+struct surroundings_reader {
+	struct place **places; /* by service; NULL: not begun */
+	size_t n;
+	size_t turn; /* whose processes are read first */
+};
+
+/* Some of a service's processes, those that serve requests apart. */
+struct sample {
+	pid_t pids[SERVICE_PROCESSES_MAX];
+	size_t n;
+	size_t of; /* so many in all */
+	pid_t workers[SERVICE_PROCESSES_MAX];
+	size_t n_workers;
+};
+
+struct surroundings_reader *surroundings_new(void)
+{
+	return calloc(1, sizeof(struct surroundings_reader));
+}
+
+static void place_free(struct place *place)
+{
+	if (!place)
+		return;
+	target_quotas_free(place->quotas);
+	free(place);
+}
+
+void surroundings_free(struct surroundings_reader *reader)
+{
+	if (!reader)
+		return;
+	for (size_t i = 0; i < reader->n; i++)
+		place_free(reader->places[i]);
+	free(reader->places);
+	free(reader);
+}
+
+static bool serves(const struct service *service, pid_t pid)
+{
+	for (size_t i = 0; i < service->n_lanes; i++) {
+		if (service->lanes[i].pid == pid && service->lanes[i].serving)
+			return true;
+	}
+	return false;
+}
+
+/* At most so many processes, evenly over all of them, the first included. */
+static void sample_take(struct sample *sample, const pid_t *pids, size_t n, size_t most)
+{
+	sample->of = n;
+	sample->n = n < most ? n : most;
+	for (size_t i = 0; i < sample->n; i++)
+		sample->pids[i] = pids[i * n / sample->n];
+}
+
+/* Those that read requests. Where none is known to: all, but for a master that does not. */
+static void sample_find_workers(struct sample *sample, const struct service *service)
+{
+	size_t processes = service->workers.processes;
+	bool has_master = sample->of > 1 && processes > 0 && processes < sample->of;
+
+	for (size_t i = 0; i < sample->n; i++) {
+		if (serves(service, sample->pids[i]))
+			sample->workers[sample->n_workers++] = sample->pids[i];
+	}
+	for (size_t i = has_master; i < sample->n && !sample->n_workers; i++)
+		sample->workers[i - has_master] = sample->pids[i];
+	if (!sample->n_workers)
+		sample->n_workers = sample->n - has_master;
+}
+
+static bool is_worker(const struct sample *sample, pid_t pid)
+{
+	for (size_t i = 0; i < sample->n_workers; i++) {
+		if (sample->workers[i] == pid)
+			return true;
+	}
+	return false;
+}
+
+static void read_processes(struct place *place, const struct sample *sample)
+{
+	uint64_t unique = 0, shared = 0, workers = 0, n = 0;
+
+	for (size_t i = 0; i < sample->n; i++) {
+		struct target_memory memory;
+
+		if (target_memory_read(TARGET_HERE, sample->pids[i], &memory) < 0)
+			continue;
+		n++;
+		if (memory.share > memory.unique)
+			shared += memory.share - memory.unique;
+		if (!is_worker(sample, sample->pids[i]))
+			continue;
+		workers++;
+		unique += memory.unique;
+	}
+	if (workers)
+		place->last.process_bytes = unique / workers;
+	if (n)
+		place->last.shared_bytes = shared * sample->of / n;
+	for (size_t i = 0; i < sample->n_workers && i < MADE_OF_MAX; i++) {
+		uint64_t bytes = target_stack_bytes(TARGET_HERE, sample->workers[i]);
+
+		if (!bytes)
+			continue;
+		place->last.thread_bytes = bytes;
+		break;
+	}
+}
+
+/* Of the system's names, each once; more than there is room for there are not. */
+static int add_component(void *ctx, const char *name)
+{
+	struct place *place = ctx;
+
+	for (size_t i = 0; i < place->n_components; i++) {
+		if (place->components[i] == name || strcmp(place->components[i], name) == 0)
+			return 0;
+	}
+	if (place->n_components < COMPONENTS_MAX)
+		place->components[place->n_components++] = name;
+	return 0;
+}
+
+/* The first process, whose command line says what was started, and some workers. */
+static void read_components(struct place *place, const struct sample *sample)
+{
+	bool locked;
+
+	if (!is_worker(sample, sample->pids[0]))
+		(void)target_components(TARGET_HERE, sample->pids[0], add_component, place,
+					&locked);
+	for (size_t i = 0; i < sample->n_workers && i < MADE_OF_MAX; i++) {
+		if (target_components(TARGET_HERE, sample->workers[i], add_component, place,
+				      &locked) == 0)
+			place->last.interpreter_lock |= locked;
+	}
+}
+
+/* Processes that end meanwhile are left out; what cannot be read stays as it was. 0 or -ENOMEM. */
+static int place_read(struct place *place, const struct sample *sample)
+{
+	struct target_cpus cpus;
+	struct target_room room;
+	int r;
+
+	if (!sample->n)
+		return 0;
+	r = target_cpus_read(TARGET_HERE, sample->workers, sample->n_workers, place->quotas, &cpus);
+	if (r < 0)
+		return r;
+	r = target_room_read(TARGET_HERE, sample->workers, sample->n_workers, &room);
+	if (r < 0)
+		return r;
+	if (cpus.usable > 0)
+		place->last.cpus = cpus.usable;
+	place->last.host_cpus = cpus.host;
+	place->last.memory_limit_bytes = room.limit;
+	place->last.memory_available_bytes = room.available;
+	read_processes(place, sample);
+	read_components(place, sample);
+	return 0;
+}
+
+/* The place of a service, made if there is none; NULL when out of memory. */
+static struct place *find_place(struct surroundings_reader *reader, size_t service)
+{
+	struct place **places, *place;
+
+	if (service >= reader->n) {
+		places = reallocarray(reader->places, service + 1, sizeof(struct place *));
+		if (!places)
+			return NULL;
+		memset(places + reader->n, 0, (service + 1 - reader->n) * sizeof(struct place *));
+		reader->places = places;
+		reader->n = service + 1;
+	}
+	place = reader->places[service];
+	if (place)
+		return place;
+	place = calloc(1, sizeof(*place));
+	if (!place)
+		return NULL;
+	place->quotas = target_quotas_new();
+	if (!place->quotas) {
+		free(place);
+		return NULL;
+	}
+	reader->places[service] = place;
+	return place;
+}
+
+int surroundings_begin(struct surroundings_reader *reader, size_t service, const pid_t *pids,
+		       size_t n_pids)
+{
+	static const struct service unknown;
+	struct place *place = find_place(reader, service);
+	struct sample sample = {0};
+
+	if (!place)
+		return -ENOMEM;
+	sample_take(&sample, pids, n_pids, SERVICE_PROCESSES_MAX);
+	sample_find_workers(&sample, &unknown);
+	return place_read(place, &sample);
+}
+
+/* Reads a service if that is due, as far as the budget of processes goes. 0 or -ENOMEM. */
+static int read_due(struct place *place, const struct service *service, uint64_t now_ns,
+		    size_t *budget)
+{
+	struct sample sample = {0};
+
+	if (*budget == 0 || service->n_pids == 0 ||
+	    (place->read_ns && now_ns - place->read_ns < READ_EVERY_NS))
+		return 0;
+	sample_take(&sample, service->pids, service->n_pids,
+		    *budget < SERVICE_PROCESSES_MAX ? *budget : SERVICE_PROCESSES_MAX);
+	sample_find_workers(&sample, service);
+	*budget -= sample.n;
+	place->read_ns = now_ns;
+	return place_read(place, &sample);
+}
+
+static int copy_to(const struct place *place, const struct target_throttling *throttling,
+		   struct service *service)
+{
+	struct surroundings *on = &service->surroundings;
+	struct surroundings was = *on;
+	int r = 0;
+
+	*on = place->last;
+	on->quota_periods = throttling->periods;
+	on->quota_throttled = throttling->throttled;
+	on->throttled_ns = throttling->throttled_ns;
+	on->backlog = was.backlog;
+	on->components = was.components;
+	on->n_components = was.n_components;
+	for (size_t i = 0; i < place->n_components && r == 0; i++)
+		r = service_add_component(service, place->components[i]);
+	return r;
+}
+
+int surroundings_fill(struct surroundings_reader *reader, struct snapshot *s)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+	size_t budget = ALL_PROCESSES_MAX, first = reader->turn;
+
+	for (size_t i = 0; i < s->n_services; i++) {
+		struct target_throttling throttling;
+		size_t at = (first + i) % s->n_services;
+		struct place *place = find_place(reader, at);
+		int r;
+
+		if (!place)
+			return -ENOMEM;
+		/* Before groups that the service has left are forgotten. */
+		target_quotas_take(place->quotas, &throttling);
+		/* Those the budget is not enough for come first next time. */
+		if (budget > 0)
+			reader->turn = at + 1;
+		r = read_due(place, &s->services[at], now_ns, &budget);
+		if (r == 0)
+			r = copy_to(place, &throttling, &s->services[at]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
