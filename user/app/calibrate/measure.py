@@ -32,7 +32,7 @@ from pathlib import Path
 
 QUICK = "--quick" in sys.argv[1:]
 RUNS = 2 if QUICK else 3
-RUN_S = 0.04 if QUICK else 0.2  # of wall time, each run of each cost
+RUN_S = 0.04 if QUICK else 0.15  # of wall time, each run of each cost
 CONCURRENCY = 16  # of loops and pools: as many turns at once
 MESSAGE = b"x" * 64
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: calibrate\r\nAccept: */*\r\n\r\n"
@@ -380,12 +380,12 @@ def app(environ, start):
 FLASK = """
 import flask
 app = flask.Flask(__name__)
-app.add_url_rule("/", view_func=lambda: flask.jsonify())
+app.add_url_rule("/", view_func=lambda: flask.jsonify(ok=True))
 """
 DJANGO = """
 import django.conf, django.core.wsgi, django.http, django.urls
 django.conf.settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY="x")
-urlpatterns = [django.urls.path("", lambda request: django.http.JsonResponse({}))]
+urlpatterns = [django.urls.path("", lambda request: django.http.JsonResponse({"ok": True}))]
 app = django.core.wsgi.get_wsgi_application()
 """
 ASGI = """

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The casebook's command does what it says, on one short case: structure only, its figures are for docs/validation.md."""
+
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+
+RUN = Path(__file__).resolve().parent / "run"
+
+
+def casebook(*args):
+    return subprocess.run([RUN, *map(str, args)], capture_output=True, text=True, timeout=120)
+
+
+def test_one_case(tmp_path):
+    done = casebook("json", "--smoke", "--seconds", 1, "--longest", 1, "--dir", tmp_path)
+    assert done.returncode == 0, done.stderr
+    predicted = (tmp_path / "json.predicted.json").read_bytes()
+    logged = (tmp_path / "log").read_text().split()
+    assert logged[2:] == ["json", hashlib.sha256(predicted).hexdigest()]
+    rows = json.loads(predicted)
+    assert [row["load"] for row in rows] == [0.3, 0.6, 0.9]
+    assert all(row["document"]["services"][0]["requests"]["completed"] > 100 for row in rows)
+    measured = json.loads((tmp_path / "json.measured.json").read_text())
+    assert [len(measured[0][side]) for side in ("now", "twin")] == [3, 3]
+    assert not any(run["failed"] for side in ("now", "twin") for run in measured[0][side])
+    table = [line for line in done.stdout.splitlines() if line.startswith("| json |")]
+    assert len(table) == 3
+    again = casebook("json", "--table", "--dir", tmp_path)
+    assert again.returncode == 0 and [line for line in again.stdout.splitlines() if line.startswith("| json |")] == table
+
+
+def test_unknown_case(tmp_path):
+    done = casebook("nonsense", "--dir", tmp_path)
+    assert done.returncode == 2 and "no such case: nonsense" in done.stderr
