@@ -14,5 +14,7 @@ int export_run(int argc, char **argv);
 
 /* "ioprof calibrate": what runtimes, servers and client libraries cost on this machine. */
 int calibrate_run(int argc, char **argv);
+/* "ioprof report FILE...": what recordings come to. */
+int report_run(int argc, char **argv);
 
 #endif

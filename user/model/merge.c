@@ -320,13 +320,11 @@ static int service_merge(struct service *dst, const struct service *src, int64_t
 	return merge_notes(&dst->notes, &dst->n_notes, src->notes, src->n_notes);
 }
 
-/* Adds src to a snapshot that may be left half merged. */
-static int accumulate(struct snapshot *dst, const struct snapshot *src)
+/* Adds what is not of a service to a snapshot that may be left half merged. */
+static int accumulate_rest(struct snapshot *dst, const struct snapshot *src)
 {
-	int64_t shift_ns = src->start_unix_ns - dst->start_unix_ns;
 	int r;
 
-	dst->duration_ns += src->duration_ns;
 	for (int i = 0; i < LOSS_COUNT; i++)
 		dst->losses[i] += src->losses[i];
 	r = copy_host(dst, src);
@@ -335,7 +333,17 @@ static int accumulate(struct snapshot *dst, const struct snapshot *src)
 	r = snapshot_merge_programs(dst, src);
 	if (r < 0)
 		return r;
-	r = merge_notes(&dst->notes, &dst->n_notes, src->notes, src->n_notes);
+	return merge_notes(&dst->notes, &dst->n_notes, src->notes, src->n_notes);
+}
+
+/* Adds src to a snapshot that may be left half merged. */
+static int accumulate(struct snapshot *dst, const struct snapshot *src)
+{
+	int64_t shift_ns = src->start_unix_ns - dst->start_unix_ns;
+	int r;
+
+	dst->duration_ns += src->duration_ns;
+	r = accumulate_rest(dst, src);
 	for (size_t i = 0; r >= 0 && i < src->n_services; i++)
 		r = service_merge(&dst->services[i], &src->services[i], shift_ns);
 	return r;
@@ -363,4 +371,53 @@ int snapshot_merge(struct snapshot *dst, const struct snapshot *src)
 	*dst = *sum;
 	*sum = old;
 	return 0;
+}
+
+/* How many of the services before this one have its name. */
+static size_t namesakes_before(const struct snapshot *s, size_t service)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < service; i++)
+		n += strcmp(s->services[i].name, s->services[service].name) == 0;
+	return n;
+}
+
+/* The service of dst that goes with one of src: the second of a name with the second of that name.
+ * dst->n_services if there is none. */
+static size_t find_namesake(const struct snapshot *dst, const struct snapshot *src, size_t service)
+{
+	size_t before = namesakes_before(src, service), at;
+
+	for (at = 0; at < dst->n_services; at++) {
+		if (strcmp(dst->services[at].name, src->services[service].name) == 0 &&
+		    before-- == 0)
+			break;
+	}
+	return at;
+}
+
+int snapshot_add_by_name(struct snapshot *dst, const struct snapshot *src, uint64_t duration_ns)
+{
+	int64_t shift_ns = src->start_unix_ns - dst->start_unix_ns;
+	int r;
+
+	dst->duration_ns += duration_ns;
+	dst->cost_known &= src->cost_known;
+	r = accumulate_rest(dst, src);
+	for (size_t i = 0; r >= 0 && i < src->n_services; i++) {
+		size_t at = find_namesake(dst, src, i);
+
+		if (at == dst->n_services) {
+			struct service *grown = reallocarray(dst->services, at + 1, sizeof(*grown));
+
+			if (!grown)
+				return -ENOMEM;
+			dst->services = grown;
+			grown[at] = (struct service){.traces.limit = TRACE_KEYS};
+			dst->n_services++;
+		}
+		r = service_merge(&dst->services[at], &src->services[i], shift_ns);
+	}
+	return r;
 }

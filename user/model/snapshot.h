@@ -236,4 +236,12 @@ void service_sort_lanes(struct service *service);
  */
 int snapshot_merge(struct snapshot *dst, const struct snapshot *src);
 
+/*
+ * The same for snapshots of which it is not known that they are of the same services: matched by
+ * name, the second of a name with the second of that name; those that dst does not have are added.
+ * Every service has a name. duration_ns: by how much src makes the time longer that dst is of.
+ * Returns 0, or -ENOMEM with dst half merged: fit to be freed, nothing else.
+ */
+int snapshot_add_by_name(struct snapshot *dst, const struct snapshot *src, uint64_t duration_ns);
+
 #endif
