@@ -14,6 +14,10 @@ int export_run(int argc, char **argv);
 
 /* "ioprof calibrate": what runtimes, servers and client libraries cost on this machine. */
 int calibrate_run(int argc, char **argv);
+
+/* "ioprof record -o FILE": observes services and writes what it sees to a file. */
+int record_run(int argc, char **argv);
+
 /* "ioprof report FILE...": what recordings come to. */
 int report_run(int argc, char **argv);
 

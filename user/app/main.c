@@ -14,6 +14,7 @@ static const struct {
 } commands[] = {
 	{"calibrate", calibrate_run},
 	{"doctor", doctor_run},
+	{"record", record_run},
 	{"report", report_run},
 	{"export", export_run},
 };
