@@ -55,9 +55,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		reporting->paths[reporting->n_paths++] = arg;
 		return 0;
-	case ARGP_KEY_NO_ARGS:
-		log_error("no recording to report: use 'ioprof report FILE...'");
-		return CLI_TOLD;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -109,6 +106,10 @@ int report_run(int argc, char **argv)
 	case CLI_ANSWERED:
 		return output_end(0, EXIT_STATUS_DONE);
 	case CLI_WRONG:
+		return EXIT_STATUS_USAGE;
+	}
+	if (!reporting.n_paths) {
+		log_error("no recording to report: use 'ioprof report FILE...'");
 		return EXIT_STATUS_USAGE;
 	}
 	status = recordings_gather(paths, reporting.n_paths, &gathering);
