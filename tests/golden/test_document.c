@@ -306,16 +306,20 @@ static void break_inside(json_t *document, json_t *value)
 
 static void break_members(json_t *document, json_t *object)
 {
+	char *keys[64];
 	const char *key;
 	json_t *value;
-	void *next;
+	size_t n = 0;
 
-	json_object_foreach_safe(object, next, key, value)
-	{
-		if (is_derived(key))
-			continue;
-		break_member(document, object, key);
-		break_inside(document, json_object_get(object, key));
+	json_object_foreach(object, key, value) {
+		assert_true(n < sizeof(keys) / sizeof(keys[0]));
+		if (!is_derived(key))
+			keys[n++] = strdup(key);
+	}
+	for (size_t i = 0; i < n; i++) {
+		break_member(document, object, keys[i]);
+		break_inside(document, json_object_get(object, keys[i]));
+		free(keys[i]);
 	}
 }
 
