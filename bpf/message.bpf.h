@@ -272,7 +272,6 @@ static __always_inline void server_send(struct conn *c, struct thread *t, u32 ti
 {
 	struct iop_totals *totals;
 	bool loop_before = t->loop;
-	struct cost spent;
 
 	if (c->state == CONN_IDLE) {
 		/* The answer to a request that was open at attach. */
@@ -286,9 +285,10 @@ static __always_inline void server_send(struct conn *c, struct thread *t, u32 ti
 	}
 	if (c->leftover && c->arrival <= c->leftover) {
 		/* An answer: it was a request after all, sent before the last one was answered. */
-		spent = t->cost;
-		request_open(c, t, tid, c->leftover);
-		t->cost = spent;
+		c->cost = t->cost; /* of the stack there is no room for it */
+		request_begin(c, t, tid, c->leftover);
+		t->cost = c->cost;
+		cost_clear(&c->cost);
 	}
 	if (c->state == CONN_OPEN)
 		loop_answered(t, c->id);

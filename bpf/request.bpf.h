@@ -42,8 +42,8 @@ static __always_inline void serving_begins(u32 service)
 		workers->most = workers->now;
 }
 
-/* The first byte of a request has been read by thread t. */
-static __always_inline void request_open(struct conn *c, struct thread *t, u32 tid, u64 now)
+/* A request that thread t began to read then. c->cost stays as it is. */
+static __always_inline void request_begin(struct conn *c, struct thread *t, u32 tid, u64 now)
 {
 	struct iop_totals *totals = totals_of(t->service);
 	struct share share = {};
@@ -57,7 +57,6 @@ static __always_inline void request_open(struct conn *c, struct thread *t, u32 t
 	t->slice_opened = true;
 	if (!t->requests++)
 		serving_begins(t->service);
-	__builtin_memset(&c->cost, 0, sizeof(c->cost));
 	__builtin_memset(c->done_ns, 0, sizeof(c->done_ns));
 	c->done_parallel_ns = c->done_io_ns = 0;
 	c->done_operations = c->done_waits = 0;
@@ -77,6 +76,13 @@ static __always_inline void request_open(struct conn *c, struct thread *t, u32 t
 	if (totals)
 		__sync_fetch_and_add(t->loop ? &totals->opened_by_loop : &totals->opened_by_worker,
 				     1);
+}
+
+/* The first byte of a request has been read by thread t. */
+static __always_inline void request_open(struct conn *c, struct thread *t, u32 tid, u64 now)
+{
+	cost_clear(&c->cost);
+	request_begin(c, t, tid, now);
 }
 
 /* Its connection has closed, or its worker has died, before a byte of response. */
