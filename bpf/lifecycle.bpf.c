@@ -81,6 +81,16 @@ static __always_inline void serving_ended(struct thread *t, struct iop_totals *t
 		__sync_fetch_and_add(&workers->now, -1);
 }
 
+/* The scheduler's account of the running thread, which lags until the next tick or switch: all of a
+ * process that lived for less. */
+static __always_inline u64 account(const struct thread *t, struct task_struct *task, u64 now)
+{
+	u64 ns = task->se.sum_exec_runtime, least;
+
+	least = t->slice_exec + (now - t->slice_start);
+	return t->slice_start && least > ns ? least : ns;
+}
+
 /* The thread's totals move to its service; its state goes with it. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
@@ -100,8 +110,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 		in_flight_add(t->asked - 1, -1);
 	totals = totals_of(t->service);
 	if (totals) {
-		__sync_fetch_and_add(&totals->ended_cpu_ns,
-				     task->se.sum_exec_runtime - t->cpu_base);
+		__sync_fetch_and_add(&totals->ended_cpu_ns, account(t, task, now) - t->cpu_base);
 		__sync_fetch_and_add(&totals->ended_cpu_observed_ns, t->cpu_ns);
 		if (t->requests)
 			serving_ended(t, totals, pid == tgid, now);
