@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #define TRUTH_PEERS 4
-#define TRUTH_SLOTS 4096
+#define TRUTH_SLOTS 20480
 
 enum truth_wait {
 	TRUTH_NETWORK,

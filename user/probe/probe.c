@@ -139,6 +139,8 @@ static int attach_any(struct probe *probe, struct programs_opts *opts, enum prob
 			probe->set = opts->set;
 			return 0;
 		}
+		if (r == -ENOMEM) /* which says nothing of the set */
+			break;
 	}
 	explain_load(error, r);
 	if (wanted != PROBE_SOCKET_AUTO) {
