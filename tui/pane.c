@@ -53,6 +53,20 @@ int pane_print(const struct pane *pane, int row, int column, enum role role, con
 	return draw(pane, row, column, pane->width, role, text);
 }
 
+int pane_whole(const struct pane *pane, int row, int column, enum role role, const char *format,
+	       ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (column + (int)strlen(text) > pane->width)
+		return column;
+	return draw(pane, row, column, pane->width, role, text);
+}
+
 void pane_field(const struct pane *pane, int row, int column, int width, enum role role,
 		const char *text)
 {
@@ -61,6 +75,8 @@ void pane_field(const struct pane *pane, int row, int column, int width, enum ro
 	if (width < 0 && length < columns)
 		column += columns - length;
 	draw(pane, row, column, columns, role, text);
+	if (length > columns && columns > 0)
+		pane_fill(pane, row, column + columns - 1, 1, role, "\xe2\x80\xa6", "~");
 }
 
 int pane_foreign(const struct pane *pane, int row, int column, int width, enum role role,
@@ -105,7 +121,8 @@ int pane_wrapped(const struct pane *pane, int row, enum role role, const char *t
 		}
 		if (column > 0)
 			column++;
-		column = pane_foreign(pane, row, column, pane->width, role, word);
+		(void)pane_foreign(pane, row, column, pane->width, role, word);
+		column += width;
 	}
 	return row + (column > 0);
 }

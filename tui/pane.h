@@ -20,7 +20,11 @@ struct pane pane_part(const struct pane *pane, int row, int column, int height, 
 __attribute__((format(printf, 5, 6))) int pane_print(const struct pane *pane, int row, int column,
 						     enum role role, const char *format, ...);
 
-/* Text in so many columns, cut there; flush right if width is below zero. */
+/* The same, but only if all of it fits; otherwise nothing is drawn and column returned. */
+__attribute__((format(printf, 5, 6))) int pane_whole(const struct pane *pane, int row, int column,
+						     enum role role, const char *format, ...);
+
+/* Text in so many columns, flush right if width is below zero. What is cut ends in a mark. */
 void pane_field(const struct pane *pane, int row, int column, int width, enum role role,
 		const char *text);
 
@@ -33,7 +37,7 @@ void pane_fill(const struct pane *pane, int row, int column, int width, enum rol
 	       const char *utf8, const char *ascii);
 
 /* Text broken between words to the pane's width, from row on. Returns the row after it; draws no
- * more than the pane holds. May hold foreign bytes. */
+ * more than the pane holds, so that one without height only measures. May hold foreign bytes. */
 int pane_wrapped(const struct pane *pane, int row, enum role role, const char *text);
 
 /* A title with a rule to the right edge. */

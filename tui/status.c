@@ -18,14 +18,17 @@ static void draw_alarms(const struct pane *line, const struct view_input *input,
 	uint64_t lost = check_losses(input->s);
 	int at = pane_print(line, 0, 0, ROLE_BAD, "!");
 
-	if (lost)
-		at = pane_print(line, 0, at + 1, ROLE_BAD, "LOST %s events: figures are too small;",
-				figure_count(lost).text);
-	if (service && check_closure(service) != CHECK_HOLDS)
-		at = pane_print(line, 0, at + 1, ROLE_BAD, "CHECK: closure %s;",
+	if (lost) {
+		at = pane_whole(line, 0, at, ROLE_BAD, " LOST %s events", figure_count(lost).text);
+		at = pane_whole(line, 0, at, ROLE_BAD, ": figures are too small;");
+	}
+	if (!service)
+		return;
+	if (check_closure(service) != CHECK_HOLDS)
+		at = pane_whole(line, 0, at, ROLE_BAD, " closure %s;",
 				figure_percent(derive_closure(service)).text);
-	if (service && check_cpu(service) != CHECK_HOLDS)
-		(void)pane_print(line, 0, at + 1, ROLE_BAD, "CHECK: saw %s of %s CPU;",
+	if (check_cpu(service) != CHECK_HOLDS)
+		(void)pane_whole(line, 0, at, ROLE_BAD, " saw %s of %s CPU",
 				 figure_duration((double)service->cpu_observed_ns / 1e9).text,
 				 figure_duration((double)service->cpu_ns / 1e9).text);
 }
@@ -39,18 +42,17 @@ static void draw_calm(const struct pane *line, const struct view_input *input,
 	int at = 0;
 
 	if (completed && completed < REQUESTS_FEW)
-		at = pane_print(line, 0, 0, ROLE_WARN, "! few requests: watch longer;") + 1;
+		at = pane_whole(line, 0, 0, ROLE_WARN, "! few requests: watch longer; ");
+	at = pane_whole(line, 0, at, ROLE_DIM, "no losses");
 	if (completed)
-		at = pane_print(line, 0, at, ROLE_DIM, "closure %s, no losses",
+		at = pane_whole(line, 0, at, ROLE_DIM, ", closure %s",
 				figure_percent(derive_closure(service)).text);
-	else
-		at = pane_print(line, 0, at, ROLE_DIM, "no losses");
-	at = pane_print(line, 0, at, ROLE_DIM, ", %s requests in %s", figure_count(completed).text,
-			figure_duration(duration).text);
+	at = pane_whole(line, 0, at, ROLE_DIM, ", %s request%s in %s", figure_count(completed).text,
+			completed == 1 ? "" : "s", figure_duration(duration).text);
 	if (isnan(cost))
-		(void)pane_print(line, 0, at, ROLE_DIM, ", cost of the probes unknown");
+		(void)pane_whole(line, 0, at, ROLE_DIM, ", cost of the probes unknown");
 	else
-		(void)pane_print(line, 0, at, ROLE_DIM, ", probes %s CPU",
+		(void)pane_whole(line, 0, at, ROLE_DIM, ", probes %s CPU",
 				 figure_percent(cost).text);
 }
 

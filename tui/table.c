@@ -40,9 +40,12 @@ struct table table_fit(const struct column *columns, size_t n, int width)
 	for (size_t i = 0; i < n; i++) {
 		if (!table.width[i])
 			continue;
-		if (columns[i].grows) {
-			table.width[i] += spare;
-			spare = 0;
+		if (columns[i].most > columns[i].width) {
+			int room = columns[i].most - columns[i].width;
+			int more = room < spare ? room : spare;
+
+			table.width[i] += more;
+			spare -= more;
 		}
 		table.at[i] = at;
 		at += table.width[i] + 1;

@@ -12,10 +12,10 @@
 
 struct column {
 	const char *title;
-	int width;	/* at least; the one that grows takes what is left */
+	int width;	/* at least */
+	int most;	/* up to which it takes what is left; 0: fixed */
 	int importance; /* the column with the least goes first */
 	bool left;	/* flush left, otherwise right */
-	bool grows;
 };
 
 struct table {

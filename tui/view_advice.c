@@ -86,14 +86,18 @@ static enum role verdict_role(enum verdict_class verdict)
 										     : ROLE_GOOD;
 }
 
-/* A labelled paragraph; nothing without text. Returns the row after it. */
+/* A labelled paragraph, whole or not at all: then what comes after it, less important, stays away
+ * too. Nothing without text. Returns the row after it. */
 static int draw_note(const struct pane *pane, int row, const char *label, const char *words)
 {
 	int indent = pane->width >= 60 ? 11 : 1;
 	struct pane body = pane_part(pane, 0, indent, pane->height, pane->width - indent - 1);
+	struct pane measure = pane_part(&body, 0, 0, 0, body.width);
 
-	if (!words || !*words || row >= pane->height)
+	if (!words || !*words)
 		return row;
+	if (row + pane_wrapped(&measure, 0, ROLE_PLAIN, words) > pane->height)
+		return pane->height;
 	if (indent > 1)
 		pane_field(pane, row, 1, indent - 1, ROLE_DIM, label);
 	return pane_wrapped(&body, row, ROLE_PLAIN, words);
@@ -101,7 +105,7 @@ static int draw_note(const struct pane *pane, int row, const char *label, const 
 
 static int draw_what_if(const struct pane *pane, int row, const struct advice *advice)
 {
-	char words[512] = "as it is, to the best plan; keys change it";
+	char words[512] = "";
 	size_t used = 0;
 
 	for (size_t i = 0; i < advice->n_what_if && used < sizeof(words); i++)
@@ -147,8 +151,8 @@ static int draw_blocking(const struct pane *pane, int row, const struct advice *
 /* Less and less important from the top. */
 static int draw_words(const struct pane *pane, int row, const struct advice *advice)
 {
-	row = draw_note(pane, row, "do", advice->cheaper);
 	row = draw_what_if(pane, row, advice);
+	row = draw_note(pane, row, "do", advice->cheaper);
 	for (size_t i = 0; i < advice->n_reasons; i++)
 		row = draw_note(pane, row, i ? "" : "why", advice->sentences[i]);
 	row = draw_blocking(pane, row, advice);
@@ -156,7 +160,10 @@ static int draw_words(const struct pane *pane, int row, const struct advice *adv
 	row = draw_list(pane, row, "otherwise", advice->changes, advice->n_changes);
 	row = draw_list(pane, row, "assumed", advice->assumptions, advice->n_assumptions);
 	row = draw_note(pane, row, "CPU after", advice->kappa_source);
-	return draw_note(pane, row, "intervals", advice->error_budget);
+	row = draw_note(pane, row, "intervals", advice->error_budget);
+	return advice->n_what_if ? row
+				 : draw_note(pane, row, "what if",
+					     "nothing: the service as it is; keys change that");
 }
 
 /* ---- the charts ---- */

@@ -20,13 +20,10 @@
 enum field { KIND_NAME, MEAN, P50, P90, P99, SHARE, BAR, FIELD_COUNT };
 
 static const struct column columns[FIELD_COUNT] = {
-	[KIND_NAME] = {"PART", 15, 100, true, false},
-	[MEAN] = {"MEAN", 8, 90, false, false},
-	[P50] = {"P50", 8, 50, false, false},
-	[P90] = {"P90", 8, 40, false, false},
-	[P99] = {"P99", 8, 80, false, false},
-	[SHARE] = {"SHARE", 7, 60, false, false},
-	[BAR] = {"", 4, 30, true, true},
+	[KIND_NAME] = {"PART", 15, 0, 100, true}, [MEAN] = {"MEAN", 8, 0, 90, false},
+	[P50] = {"P50", 8, 0, 50, false},	  [P90] = {"P90", 8, 0, 40, false},
+	[P99] = {"P99", 8, 0, 80, false},	  [SHARE] = {"SHARE", 7, 0, 60, false},
+	[BAR] = {"", 4, 120, 30, true},
 };
 
 static void draw_figures(const struct table *table, const struct pane *pane, int row,

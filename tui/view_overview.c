@@ -8,11 +8,13 @@
 
 #include "kind.h"
 #include "model/derive.h"
+#include "model/pool.h"
 #include "status.h"
 #include "view_draw.h"
 
 #define DETAIL_HEIGHT 11 /* of what stands below the table, if there is room for it */
 #define LEGEND_WIDTH 36
+#define GRAPH_LABEL 15	/* columns of what a graph shows, before it */
 #define SIDE_BY_SIDE 66 /* columns from which on legend and graphs stand beside each other */
 
 enum field {
@@ -33,19 +35,13 @@ enum field {
 };
 
 static const struct column columns[FIELD_COUNT] = {
-	[SERVICE] = {"SERVICE", 8, 100, true, true},
-	[RATE] = {"REQ/s", 7, 90, false, false},
-	[IN_FLIGHT] = {"FLIGHT", 6, 40, false, false},
-	[P50] = {"P50", 7, 60, false, false},
-	[P99] = {"P99", 7, 80, false, false},
-	[QUEUE] = {"QUEUE", 7, 70, false, false},
-	[CPU] = {"CPU", 7, 50, false, false},
-	[WAIT] = {"WAIT", 7, 51, false, false},
-	[RATIO] = {"RATIO", 6, 75, false, false},
-	[INTERVAL] = {"95 %", 14, 30, false, false},
-	[BUSY] = {"BUSY", 7, 20, false, false},
-	[REQUESTS] = {"REQUESTS", 11, 10, false, false},
-	[VERDICT] = {"VERDICT", 17, 85, true, false},
+	[SERVICE] = {"SERVICE", 10, 32, 100, true}, [RATE] = {"REQ/s", 7, 0, 90, false},
+	[IN_FLIGHT] = {"FLIGHT", 6, 0, 40, false},  [P50] = {"P50", 7, 0, 60, false},
+	[P99] = {"P99", 7, 0, 80, false},	    [QUEUE] = {"QUEUE", 7, 0, 70, false},
+	[CPU] = {"CPU", 7, 0, 50, false},	    [WAIT] = {"WAIT", 7, 0, 51, false},
+	[RATIO] = {"RATIO", 6, 0, 75, false},	    [INTERVAL] = {"95 %", 14, 0, 30, false},
+	[BUSY] = {"BUSY", 7, 0, 20, false},	    [REQUESTS] = {"REQUESTS", 11, 0, 10, false},
+	[VERDICT] = {"VERDICT", 17, 0, 65, true},
 };
 
 static const struct advice *advice_of(const struct view_input *input, size_t i)
@@ -128,7 +124,7 @@ static struct figure interval(const struct service *service)
 	derive_blocking(service, &blocking);
 	if (isfinite(blocking.lo))
 		(void)snprintf(figure.text, sizeof(figure.text), "%.13s to %.13s",
-			       figure_number(blocking.lo).text, figure_number(blocking.hi).text);
+			       figure_short(blocking.lo).text, figure_short(blocking.hi).text);
 	return figure;
 }
 
@@ -142,7 +138,7 @@ static struct figure text(const struct view_input *input, const struct view_stat
 	case RATE:
 	case IN_FLIGHT:
 	case RATIO:
-		return figure_number(x);
+		return figure_short(x);
 	case INTERVAL:
 		return interval(&input->s->services[i]);
 	case BUSY:
@@ -175,7 +171,7 @@ static void draw_gain(const struct pane *pane, int row, int column, const char *
 		      const struct interval *gain)
 {
 	if (isfinite(gain->lo))
-		(void)pane_print(pane, row, column, ROLE_PLAIN, "%s %sx (%s to %s)", label,
+		(void)pane_whole(pane, row, column, ROLE_PLAIN, "%s %sx (90 %%: %s to %s)", label,
 				 figure_number(gain->estimate).text, figure_number(gain->lo).text,
 				 figure_number(gain->hi).text);
 }
@@ -187,25 +183,51 @@ static void draw_verdict(const struct pane *pane, int row, const struct advice *
 	int at;
 
 	if (!advice) {
-		(void)pane_print(pane, row, 1, ROLE_DIM, "No verdict yet.");
+		(void)pane_print(pane, row, 1, ROLE_DIM,
+				 "No verdict yet: it follows once enough requests were seen.");
 		return;
 	}
 	tune = advice->verdict == VERDICT_TUNE_WORKERS;
 	at = pane_print(pane, row, 1, verdict_role(advice->verdict), "%s",
 			verdict_headline(advice->verdict));
+	if (advice->verdict == VERDICT_NOT_ENOUGH_DATA && advice->n_reasons)
+		(void)pane_whole(pane, row, at + 1, ROLE_PLAIN, "%s", advice->sentences[0]);
 	draw_gain(pane, row, at + 2, tune ? "more workers:" : "async:",
 		  tune ? &advice->tuned_over_now : &advice->async_over_now);
 }
 
 static void draw_title(const struct pane *pane, int row, const struct service *service)
 {
-	int at = pane_foreign(pane, row, 1, pane->width / 2, ROLE_TITLE, service->name);
+	int at = pane_foreign(pane, row, 1, pane->width / 2, ROLE_TITLE, service->name) + 2;
+	const struct workers *workers = &service->workers;
+	struct pool pool;
 
-	at = pane_print(pane, row, at + 2, ROLE_DIM, "%s",
-			concurrency_label(derive_concurrency(service)));
-	(void)pane_print(pane, row, at, ROLE_DIM, "; %u worker%s, busy %s", service->workers.count,
-			 service->workers.count == 1 ? "" : "s",
-			 figure_percent(derive_busy_fraction(service)).text);
+	derive_pool(service, &pool);
+	if (!service->n_pids)
+		at = pane_whole(pane, row, at, ROLE_WARN, "all processes have ended; ");
+	at = pane_whole(pane, row, at, ROLE_DIM, "%s",
+			concurrency_name(derive_concurrency(service)));
+	if (pool.state != POOL_UNKNOWN)
+		at = pane_whole(pane, row, at, ROLE_DIM, "; %s", pool_state_name(pool.state));
+	if (workers->wall_ns)
+		(void)pane_whole(pane, row, at, ROLE_DIM, "; %u worker%s busy %s", workers->count,
+				 workers->count == 1 ? "" : "s",
+				 figure_percent(derive_busy_fraction(service)).text);
+}
+
+/* B with its interval and the fraction, in words. */
+static void draw_ratio(const struct pane *pane, int row, const struct service *service)
+{
+	struct blocking b;
+	int at;
+
+	derive_blocking(service, &b);
+	at = pane_whole(pane, row, 1, ROLE_PLAIN, "blocking ratio %s", figure_number(b.ratio).text);
+	if (isfinite(b.lo))
+		at = pane_whole(pane, row, at, ROLE_PLAIN, " (95 %%: %s to %s)",
+				figure_number(b.lo).text, figure_number(b.hi).text);
+	(void)pane_whole(pane, row, at, ROLE_PLAIN, ", blocked fraction %s",
+			 figure_number(b.fraction).text);
 }
 
 /* The kinds by size, those that hold nothing last. */
@@ -256,6 +278,11 @@ static double graph_value(const struct history_point *point, enum graph graph)
 	}
 }
 
+static struct figure graph_text(enum graph graph, double x)
+{
+	return graph == GRAPH_P99 ? figure_duration(x) : figure_short(x);
+}
+
 static void draw_graph(const struct pane *pane, enum graph graph, const struct view_input *input,
 		       const struct view_state *state)
 {
@@ -264,7 +291,7 @@ static void draw_graph(const struct pane *pane, enum graph graph, const struct v
 	const struct history *history = input->history;
 	const struct history_point *points = history->services[service - input->s->services].points;
 	double values[HISTORY_MOST], most = graph == GRAPH_BUSY ? service->workers.count : 0;
-	struct pane plot = pane_part(pane, 0, 15, pane->height, pane->width - 15);
+	struct pane plot = pane_part(pane, 0, GRAPH_LABEL, pane->height, pane->width);
 	double last = graph_value(&points[HISTORY_MOST - 1], graph);
 
 	for (size_t i = 0; i < history->n; i++) {
@@ -273,10 +300,11 @@ static void draw_graph(const struct pane *pane, enum graph graph, const struct v
 			most = values[i];
 	}
 	pane_field(pane, 0, 0, 6, ROLE_DIM, labels[graph]);
-	pane_field(pane, 0, 6, -8, ROLE_PLAIN,
-		   graph == GRAPH_P99 ? figure_duration(last).text : figure_number(last).text);
-	if (pane->height > 1)
-		pane_field(pane, 1, 0, 14, ROLE_DIM, "");
+	pane_field(pane, 0, 6, -8, ROLE_PLAIN, graph_text(graph, last).text);
+	if (pane->height > 1 && history->n > 1) {
+		pane_field(pane, 1, 0, 6, ROLE_DIM, "most");
+		pane_field(pane, 1, 6, -8, ROLE_DIM, graph_text(graph, most).text);
+	}
 	chart_columns(&plot, graph == GRAPH_RATE || graph == GRAPH_BUSY ? ROLE_RUN : ROLE_WAIT,
 		      values, history->n, most);
 }
@@ -288,12 +316,28 @@ static void draw_graphs(const struct pane *pane, const struct view_input *input,
 
 	if (!input->history || !input->history->n || pane->width < 20)
 		return;
-	height = height < 1 ? 1 : height > 5 ? 5 : height;
+	height = height < 1 ? 1 : height > 8 ? 8 : height;
 	for (int i = 0; i < GRAPH_COUNT; i++) {
 		struct pane part = pane_part(pane, i * height, 0, height, pane->width);
 
 		draw_graph(&part, (enum graph)i, input, state);
 	}
+}
+
+/* How far back the graphs reach, above them. */
+static void draw_span(const struct pane *pane, int row, const struct view_input *input)
+{
+	int shown = pane->width - LEGEND_WIDTH - 1 - GRAPH_LABEL;
+	const struct history *history = input->history;
+	double sum = 0;
+	char span[40];
+
+	if (!history || history->n < 2 || pane->width < 80)
+		return;
+	for (int i = 0; i < shown && i < (int)history->n; i++)
+		sum += history->duration_s[HISTORY_MOST - 1 - i];
+	(void)snprintf(span, sizeof(span), "last %s", figure_duration(sum).text);
+	pane_field(pane, row, pane->width - 13, -12, ROLE_DIM, span);
 }
 
 static void draw_detail(const struct pane *pane, const struct view_input *input,
@@ -308,8 +352,10 @@ static void draw_detail(const struct pane *pane, const struct view_input *input,
 	if (!status_expect_requests(pane, row, input, state))
 		return;
 	draw_verdict(pane, row++, advice_of(input, (size_t)(service - input->s->services)));
-	if (pane->height >= 8)
-		row++;
+	if (pane->height >= 8) {
+		draw_span(pane, row, input);
+		draw_ratio(pane, row++, service);
+	}
 	kind_draw_stack(pane, row++, 1, pane->width - 2, service);
 	legend = pane_part(pane, row, 0, pane->height, LEGEND_WIDTH);
 	graphs = pane_part(pane, row, LEGEND_WIDTH, pane->height, pane->width - LEGEND_WIDTH - 1);

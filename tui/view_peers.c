@@ -16,14 +16,10 @@
 enum field { ADDRESS, OPERATIONS, WAIT, P99, PER_REQUEST, SHARE, IN_FLIGHT, OUTSIDE, FIELD_COUNT };
 
 static const struct column columns[FIELD_COUNT] = {
-	[ADDRESS] = {"PEER", 12, 100, true, true},
-	[OPERATIONS] = {"OPS/REQ", 7, 80, false, false},
-	[WAIT] = {"WAIT/OP", 8, 70, false, false},
-	[P99] = {"P99", 8, 60, false, false},
-	[PER_REQUEST] = {"WAIT/REQ", 8, 50, false, false},
-	[SHARE] = {"SHARE", 7, 90, false, false},
-	[IN_FLIGHT] = {"FLIGHT", 7, 40, false, false},
-	[OUTSIDE] = {"OUTSIDE", 8, 10, false, false},
+	[ADDRESS] = {"PEER", 12, 56, 100, true},       [OPERATIONS] = {"OPS/REQ", 7, 0, 80, false},
+	[WAIT] = {"WAIT/OP", 8, 0, 70, false},	       [P99] = {"P99", 8, 0, 60, false},
+	[PER_REQUEST] = {"WAIT/REQ", 8, 0, 50, false}, [SHARE] = {"SHARE", 7, 0, 90, false},
+	[IN_FLIGHT] = {"FLIGHT", 7, 0, 40, false},     [OUTSIDE] = {"OUTSIDE", 8, 0, 10, false},
 };
 
 static const struct peer *peer_at(const struct view_input *input, const struct view_state *state,
@@ -90,11 +86,11 @@ static struct figure text(const struct view_input *input, const struct view_stat
 	switch (field) {
 	case OPERATIONS:
 	case IN_FLIGHT:
-		return figure_number(x);
+		return figure_short(x);
 	case SHARE:
 		return figure_percent(x);
 	case OUTSIDE:
-		return figure_count(peer_at(input, state, i)->operations_outside);
+		return x < 1e6 ? figure_count((uint64_t)x) : figure_short(x);
 	default:
 		return figure_duration(x);
 	}

@@ -20,6 +20,7 @@ static int draw_item(const struct pane *pane, int row, enum role role, const cha
 {
 	int indent = pane->width >= 60 ? 17 : 3;
 	struct pane body = pane_part(pane, 0, indent, pane->height, pane->width - indent - 1);
+	char labelled[512];
 
 	if (row >= pane->height)
 		return row;
@@ -29,7 +30,9 @@ static int draw_item(const struct pane *pane, int row, enum role role, const cha
 					     : "+");
 	if (indent > 3)
 		pane_field(pane, row, 3, indent - 4, ROLE_DIM, label);
-	return pane_wrapped(&body, row, role == ROLE_GOOD ? ROLE_PLAIN : role, words);
+	(void)snprintf(labelled, sizeof(labelled), "%s: %s", label, words);
+	return pane_wrapped(&body, row, role == ROLE_GOOD ? ROLE_PLAIN : role,
+			    indent > 3 ? words : labelled);
 }
 
 static int draw_checks(const struct pane *pane, int row, const struct service *service)
@@ -102,11 +105,11 @@ static int draw_notes(const struct pane *pane, int row, const char *label, char 
 enum field { PROGRAM, RUNS, MEAN, CPU, BAR, FIELD_COUNT };
 
 static const struct column columns[FIELD_COUNT] = {
-	[PROGRAM] = {"PROGRAM", 16, 100, true, false},
-	[RUNS] = {"RUNS/s", 9, 70, false, false},
-	[MEAN] = {"MEAN", 8, 80, false, false},
-	[CPU] = {"CPU", 8, 90, false, false},
-	[BAR] = {"", 4, 10, true, true},
+	[PROGRAM] = {"PROGRAM", 16, 0, 100, true},
+	[RUNS] = {"RUNS/s", 9, 0, 70, false},
+	[MEAN] = {"MEAN", 8, 0, 80, false},
+	[CPU] = {"CPU", 8, 0, 90, false},
+	[BAR] = {"", 4, 120, 10, true},
 };
 
 /* The programs by CPU, dearest first, into order[most]. */
@@ -146,7 +149,7 @@ static void draw_programs(const struct pane *pane, const struct snapshot *s)
 		}
 		table_foreign(&table, pane, row, PROGRAM, ROLE_PLAIN, p->name);
 		table_cell(&table, pane, row, RUNS, ROLE_PLAIN,
-			   figure_number((double)p->runs / duration).text);
+			   figure_short((double)p->runs / duration).text);
 		table_cell(&table, pane, row, MEAN, ROLE_PLAIN,
 			   figure_duration(p->runs ? cpu / (double)p->runs : NAN).text);
 		table_cell(&table, pane, row, CPU, ROLE_PLAIN, figure_percent(cpu / duration).text);

@@ -3,25 +3,29 @@
  * The selected service's threads over time: what each did second by second, and in a line what the
  * pool of them is short of, by the rules of model/pool.h.
  *
- * A cell of a thread's line is a snapshot: idle if the thread was idle for more than half of it,
- * else what it did most. So a starved pool is solid with waiting, an oversubscribed one with run
- * queue, a pool that is too large mostly empty.
+ * A cell of a thread's line is a snapshot: what the thread did most while it was not idle, in a
+ * lighter fill if it was idle for half of the time or more, as idle if for nine tenths. So a
+ * starved pool is solid with waiting, an oversubscribed one with run queue, one that is too large
+ * empty.
  */
 #include <math.h>
 #include <stdio.h>
 
-#include "kind.h"
 #include "model/pool.h"
+#include "chart.h"
 #include "status.h"
 #include "view_draw.h"
 
 enum field { THREAD, TID, CPU, WAIT, RUN_QUEUE, IDLE, HISTORY, FIELD_COUNT };
 
 static const struct column columns[FIELD_COUNT] = {
-	[THREAD] = {"THREAD", 12, 100, true, false},   [TID] = {"TID", 7, 60, false, false},
-	[CPU] = {"CPU", 6, 90, false, false},	       [WAIT] = {"WAIT", 6, 80, false, false},
-	[RUN_QUEUE] = {"RUNQ", 6, 85, false, false},   [IDLE] = {"IDLE", 6, 70, false, false},
-	[HISTORY] = {"OVER TIME", 10, 75, true, true},
+	[THREAD] = {"THREAD", 12, 15, 100, true},
+	[TID] = {"TID", 7, 0, 60, false},
+	[CPU] = {"CPU", 6, 0, 90, false},
+	[WAIT] = {"WAIT", 6, 0, 80, false},
+	[RUN_QUEUE] = {"RUNQ", 6, 0, 85, false},
+	[IDLE] = {"IDLE", 6, 0, 70, false},
+	[HISTORY] = {"OVER TIME", 10, 1000, 75, true},
 };
 
 static const struct lane *lane_at(const struct view_input *input, const struct view_state *state,
@@ -80,20 +84,40 @@ static struct figure text(const struct view_input *input, const struct view_stat
 
 /* ---- over time ---- */
 
-static const struct chart_piece idle_look = {1, ROLE_DIM, "\xc2\xb7", "."};
-static const struct chart_piece nothing = {1, ROLE_DIM, " ", " "};
+/* What a thread does: a fill for most of the time, and one for less than half of it. */
+enum activity { RUNNING, WAITING, RUNNABLE, IDLING, ACTIVITY_COUNT };
 
-/* Of waiting, whatever for: the look of the network, which it mostly is. */
+static const struct {
+	const char *label;
+	struct chart_piece most, some;
+} activities[ACTIVITY_COUNT] = {
+	[RUNNING] = {"CPU", {1, ROLE_RUN, "\xe2\x96\x88", "#"}, {1, ROLE_RUN, "\xe2\x96\x84", "+"}},
+	[WAITING] = {"wait",
+		     {1, ROLE_WAIT, "\xe2\x96\x92", "W"},
+		     {1, ROLE_WAIT, "\xe2\x96\x91", "w"}},
+	[RUNNABLE] = {"run queue",
+		      {1, ROLE_QUEUE, "\xe2\x96\x93", "R"},
+		      {1, ROLE_QUEUE, "\xe2\x96\x9a", "r"}},
+	[IDLING] = {"idle", {1, ROLE_DIM, "\xc2\xb7", "."}, {1, ROLE_DIM, "\xc2\xb7", "."}},
+};
+
+/* At least so much of its time, in 1/255, or a thread counts as idle. */
+#define NOT_IDLE 25
+
 static struct chart_piece look_of(const struct history_share *share)
 {
-	if (!share->cpu && !share->run_queue && !share->wait && !share->idle)
-		return nothing;
-	if (share->idle > 127)
-		return idle_look;
-	if (share->cpu >= share->wait && share->cpu >= share->run_queue)
-		return kind_piece(kind_of_part(PART_CPU), 1);
-	return kind_piece(
-		kind_of_part(share->wait >= share->run_queue ? PART_NETWORK : PART_RUN_QUEUE), 1);
+	static const struct chart_piece not_observed = {1, ROLE_DIM, " ", " "};
+	const unsigned int shares[] = {share->cpu, share->wait, share->run_queue};
+	unsigned int busy = shares[RUNNING] + shares[WAITING] + shares[RUNNABLE];
+	enum activity most = RUNNING;
+
+	if (!busy && !share->idle)
+		return not_observed;
+	for (enum activity i = RUNNING; i < IDLING; i++)
+		most = shares[i] > shares[most] ? i : most;
+	if (busy < NOT_IDLE)
+		return activities[IDLING].most;
+	return busy > 127 ? activities[most].most : activities[most].some;
 }
 
 static const struct history_lane *history_of(const struct view_input *input,
@@ -143,41 +167,37 @@ static enum role state_role(enum pool_state state)
 	}
 }
 
-static int draw_key(const struct pane *pane, int row, int column, struct chart_piece look,
-		    const char *label, double share)
-{
-	pane_fill(pane, row, column, 1, look.role, look.utf8, look.ascii);
-	return pane_print(pane, row, column + 2, ROLE_PLAIN, "%s %s", label,
-			  figure_percent(share).text) +
-	       2;
-}
-
 /* Words, one bar for all threads together, and what its fills mean. Returns the row after it. */
 static int draw_pool(const struct pane *pane, const struct service *service)
 {
 	struct pane words = pane_part(pane, 0, 1, pane->height, pane->width - 2);
-	struct chart_piece pieces[] = {kind_piece(kind_of_part(PART_CPU), 0),
-				       kind_piece(kind_of_part(PART_NETWORK), 0),
-				       kind_piece(kind_of_part(PART_RUN_QUEUE), 0), idle_look};
+	struct chart_piece pieces[ACTIVITY_COUNT];
 	struct pool pool;
 	char reading[256];
-	int row, at;
+	int row, at = 1;
 
 	derive_pool(service, &pool);
-	pieces[0].amount = pool.cpu;
-	pieces[1].amount = pool.wait;
-	pieces[2].amount = pool.run_queue;
-	pieces[3].amount = pool.idle;
 	(void)snprintf(reading, sizeof(reading), "%s: %s", pool_state_name(pool.state),
 		       pool_state_label(pool.state));
 	row = pane_wrapped(&words, 0, state_role(pool.state), reading);
 	if (pane->height < 8)
 		return row;
-	chart_stack(pane, row, 1, pane->width - 2, pieces, 4);
-	at = draw_key(pane, row + 1, 1, pieces[0], "CPU", pool.cpu);
-	at = draw_key(pane, row + 1, at, pieces[1], "wait", pool.wait);
-	at = draw_key(pane, row + 1, at, pieces[2], "run queue", pool.run_queue);
-	(void)draw_key(pane, row + 1, at, pieces[3], "idle", pool.idle);
+	for (enum activity i = RUNNING; i < ACTIVITY_COUNT; i++) {
+		const double shares[] = {pool.cpu, pool.wait, pool.run_queue, pool.idle};
+		struct chart_piece most = activities[i].most, some = activities[i].some;
+		int after;
+
+		pieces[i] = most;
+		pieces[i].amount = shares[i];
+		after = pane_whole(pane, row + 1, at + 3, ROLE_PLAIN, "%s %s", activities[i].label,
+				   figure_percent(shares[i]).text);
+		if (after == at + 3)
+			continue;
+		pane_fill(pane, row + 1, at, 1, most.role, most.utf8, most.ascii);
+		pane_fill(pane, row + 1, at + 1, 1, some.role, some.utf8, some.ascii);
+		at = after + 2;
+	}
+	chart_stack(pane, row, 1, pane->width - 2, pieces, ACTIVITY_COUNT);
 	return row + 3;
 }
 
@@ -198,6 +218,8 @@ void view_workers_draw(const struct pane *pane, const struct view_input *input,
 		return;
 	}
 	table = pane_part(pane, draw_pool(pane, service), 0, pane->height, pane->width);
+	if (service->lanes_left_out)
+		table.height -= table.height > 2;
 	listing_draw(&view_workers_listing, VIEW_WORKERS, &table, input, state);
 	if (service->lanes_left_out && table.height > 2)
 		(void)pane_print(pane, pane->height - 1, 1, ROLE_DIM, "and %s threads less busy",

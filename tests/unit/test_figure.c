@@ -55,6 +55,18 @@ static void test_numbers(void **state)
 	assert_string_equal(figure_number(50122.7).text, "50,123");
 }
 
+static void test_short(void **state)
+{
+	(void)state;
+	assert_string_equal(figure_short(NAN).text, "-");
+	assert_string_equal(figure_short(0.125).text, "0.125");
+	assert_string_equal(figure_short(99999.4).text, "99,999");
+	assert_string_equal(figure_short(99999.6).text, "100k");
+	assert_string_equal(figure_short(2413456).text, "2.41M");
+	assert_string_equal(figure_short(9.996e8).text, "1.00G");
+	assert_string_equal(figure_short(1e17).text, "100P");
+}
+
 static void test_counts(void **state)
 {
 	(void)state;
@@ -92,7 +104,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_durations), cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_counts),	  cmocka_unit_test(test_percents),
-		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_bytes),	  cmocka_unit_test(test_short),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

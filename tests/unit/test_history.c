@@ -39,6 +39,7 @@ static void test_points(void **state)
 		add(history, i, NULL, 0);
 	assert_int_equal(history->n, HISTORY_MOST);
 	assert_float_equal(points[LAST].rate_per_s, HISTORY_MOST + 9, 1e-9);
+	assert_float_equal(history->duration_s[LAST], 1, 1e-9);
 	assert_float_equal(points[0].rate_per_s, 10, 1e-9);
 	assert_float_equal(points[LAST].busy_workers, 2, 1e-9);
 	assert_true(isnan(points[LAST].p99_s) && isnan(points[LAST].ratio));

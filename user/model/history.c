@@ -159,6 +159,9 @@ int history_add(struct history *history, const struct snapshot *s)
 
 	if (history->n_services != s->n_services)
 		return -EINVAL;
+	memmove(history->duration_s, history->duration_s + 1,
+		sizeof(history->duration_s) - sizeof(*history->duration_s));
+	history->duration_s[HISTORY_MOST - 1] = (double)s->duration_ns / 1e9;
 	for (size_t i = 0; i < s->n_services; i++) {
 		int r;
 

@@ -38,6 +38,7 @@ struct history_service {
 /* Of all arrays of HISTORY_MOST the last n hold something, the newest last. */
 struct history {
 	size_t n;
+	double duration_s[HISTORY_MOST]; /* of the snapshots */
 	struct history_service *services;
 	size_t n_services;
 };

@@ -88,6 +88,22 @@ struct figure figure_bytes(uint64_t n)
 	return f;
 }
 
+struct figure figure_short(double x)
+{
+	static const char *const names = "kMGTP";
+	struct figure f;
+	int i = -1;
+
+	if (!isfinite(x) || x < 99999.5)
+		return figure_number(x);
+	while (i < 4 && x >= 999.5) {
+		x /= 1000;
+		i++;
+	}
+	(void)snprintf(f.text, sizeof(f.text), "%.*f%c", decimals(x), x, names[i]);
+	return f;
+}
+
 struct figure figure_percent(double share)
 {
 	struct figure f = undefined();

@@ -19,6 +19,10 @@ struct figure figure_duration(double s);
 /* "3.97", "0.125", "50,123"; nothing after the point from 100 on. */
 struct figure figure_number(double x);
 
+/* The same where there is little room: "437k", "2.41M" from 100,000 on. At most 6 characters below
+ * 10^18. */
+struct figure figure_short(double x);
+
 /* "1,010". */
 struct figure figure_count(uint64_t n);
 
