@@ -205,6 +205,7 @@ static void test_bombs(void **state)
 static bool is_derived(const char *name)
 {
 	static const char *const derived[] = {
+		"advice",
 		"start",
 		"duration_s",
 		"rate_per_s",

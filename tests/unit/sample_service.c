@@ -85,10 +85,8 @@ static struct trace *make_traces(const struct sample_model *m)
 	return traces;
 }
 
-struct peer_fit sample_fit(const struct sample_model *m)
+void sample_loads(const struct sample_model *m, struct peer_load loads[IOP_IN_FLIGHT_BINS])
 {
-	struct peer_load loads[IOP_IN_FLIGHT_BINS] = {{0}};
-
 	for (uint32_t i = 0; i < levels(m); i++) {
 		uint32_t in_flight = least_in_flight(m) + i;
 		struct peer_load *load = &loads[in_flight_bin(in_flight)];
@@ -97,6 +95,13 @@ struct peer_fit sample_fit(const struct sample_model *m)
 		load->sum_ns +=
 			OPERATIONS_PER_LEVEL * nanoseconds(m->wait_s * slowdown(m, in_flight));
 	}
+}
+
+struct peer_fit sample_fit(const struct sample_model *m)
+{
+	struct peer_load loads[IOP_IN_FLIGHT_BINS] = {{0}};
+
+	sample_loads(m, loads);
 	return peer_fit(loads, m->most_in_flight ? m->most_in_flight : m->workers);
 }
 

@@ -29,7 +29,8 @@ struct sample_model {
  * result.
  */
 struct evidence_sample sample_service(const struct sample_model *model);
-/* What its operations show of the peer. */
+/* Its operations by number in flight, and what they show of the peer. */
+void sample_loads(const struct sample_model *model, struct peer_load loads[IOP_IN_FLIGHT_BINS]);
 struct peer_fit sample_fit(const struct sample_model *model);
 void sample_free(struct evidence_sample *e);
 

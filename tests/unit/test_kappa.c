@@ -38,10 +38,10 @@ static void test_table(void **state)
 		assert_true(strlen(cost_source((enum cost)i)) > 1);
 	}
 	for (int i = 0; i < TARGET_COUNT; i++)
-		assert_true(strlen(target_name((enum target)i)) > 1);
+		assert_true(strlen(kappa_target_name((enum target)i)) > 1);
 	assert_string_equal(cost_name(COST_COUNT), "?");
 	assert_string_equal(cost_source(COST_COUNT), "?");
-	assert_string_equal(target_name(TARGET_COUNT), "?");
+	assert_string_equal(kappa_target_name(TARGET_COUNT), "?");
 	assert_true(cost_default(COST_COUNT).estimate == 0);
 	/* Microseconds in the table are seconds outside, factors stay. */
 	ASSERT_NEAR(cost_default(COST_OP_ASYNCIO).estimate, 17e-6, 1e-12);

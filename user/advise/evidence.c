@@ -35,14 +35,19 @@ static bool trace_valid(const struct trace *t, uint32_t n_peers)
 	return true;
 }
 
-bool evidence_valid(const struct evidence_sample *e)
+bool evidence_traces_valid(const struct evidence_sample *e)
 {
 	for (size_t i = 0; i < e->n_traces; i++) {
 		if (!trace_valid(&e->traces[i], e->n_peers))
 			return false;
 	}
-	return e->processes > 0 && e->threads > 0 && e->cpus > 0 && isfinite(e->cpus) &&
-	       e->serial_s >= 0 && isfinite(e->serial_s);
+	return true;
+}
+
+bool evidence_valid(const struct evidence_sample *e)
+{
+	return evidence_traces_valid(e) && e->processes > 0 && e->threads > 0 && e->cpus > 0 &&
+	       isfinite(e->cpus) && e->serial_s >= 0 && isfinite(e->serial_s);
 }
 
 static void add_segment(const struct trace_segment *segment, double weight,

@@ -45,8 +45,10 @@ struct evidence_sample {
 	double serial_s;	     /* per request, under a lock that all requests share */
 };
 
-/* Every trace names a peer below n_peers or none, and a part that exists; workers and cpus are more
- * than none. */
+/* Every trace names a peer below n_peers or none, and a part that exists. */
+bool evidence_traces_valid(const struct evidence_sample *e);
+
+/* The same, and workers and cpus are more than none. */
 bool evidence_valid(const struct evidence_sample *e);
 
 /*

@@ -104,10 +104,15 @@ static double extrapolation(const struct resample *r, const struct gain_opts *op
 	double most = 1;
 
 	for (uint32_t i = 0; i < r->n_peers; i++) {
-		double calls = visits(&opts->fits[i], r->peer_s[i] / r->sums.requests);
+		const struct peer_fit *fit = &opts->fits[i];
+		double calls = visits(fit, r->peer_s[i] / r->sums.requests);
 
+		if (fit->minor)
+			continue;
+		if (fit->kind == PEER_FIT_UNKNOWN && r->peer_s[i] > 0)
+			return INFINITY;
 		if (calls > 0)
-			most = fmax(most, peer_fit_extrapolation(&opts->fits[i], per_s * calls));
+			most = fmax(most, peer_fit_extrapolation(fit, per_s * calls));
 	}
 	return most;
 }

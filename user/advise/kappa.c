@@ -75,7 +75,7 @@ const char *cost_source(enum cost cost)
 	return (unsigned int)cost < COST_COUNT ? rows[cost].source : "?";
 }
 
-const char *target_name(enum target target)
+const char *kappa_target_name(enum target target)
 {
 	return (unsigned int)target < TARGET_COUNT ? targets[target].name : "?";
 }
@@ -128,7 +128,7 @@ static double swapped_s(const struct stack_change *c, struct prng *prng)
 /* What the unknown clients may save: never more than nothing in the best estimate. */
 static double stack_s(const struct stack_change *c, struct prng *prng)
 {
-	double s, unknown = c->clients_known ? 0 : c->operations - c->http_calls;
+	double s, unknown = 0;
 
 	if (c->cpu_factor > 0)
 		return c->cpu_factor * c->cpu_s;
@@ -141,6 +141,8 @@ static double stack_s(const struct stack_change *c, struct prng *prng)
 		    parameter(c, c->framework, prng);
 	else
 		s = factor(c, COST_FACTOR_UNKNOWN, prng) * c->cpu_s;
+	if (!c->clients_known)
+		unknown = c->operations - fmax(c->known_calls, c->http_calls);
 	s += swapped_s(c, prng) + c->http_calls * parameter(c, COST_HTTP_CLIENT, prng);
 	if (unknown > 0)
 		s += unknown * parameter(c, COST_CLIENT_UNKNOWN, prng);

@@ -45,7 +45,7 @@ struct prior {
 struct prior cost_default(enum cost cost);
 const char *cost_name(enum cost cost);
 const char *cost_source(enum cost cost);
-const char *target_name(enum target target);
+const char *kappa_target_name(enum target target);
 
 /* Between two draws of a prior: normal on either side of the estimate, 90 % within lo..hi. */
 double prior_draw(const struct prior *prior, struct prng *prng);
@@ -63,8 +63,10 @@ struct stack_change {
 	enum target target;
 	double cpu_s; /* of a request today */
 	double operations, tasks, offloads;
-	double http_calls;   /* of the operations, those through a known blocking HTTP client */
-	bool clients_known;  /* all client libraries are; else they widen the interval */
+	double http_calls;  /* of the operations, those through a known blocking HTTP client */
+	double known_calls; /* of the operations, those whose client is known to be none of them, or
+			     * among the swaps */
+	bool clients_known; /* all client libraries are; else they widen the interval */
 	enum cost framework; /* one of the framework swaps, or COST_COUNT: not recognised */
 	double cpu_factor;   /* > 0: given, so the stack as a whole costs this and is not guessed */
 	double whole_factor; /* > 0: given, kappa itself, the loop's costs included */

@@ -3,6 +3,7 @@
 #ifndef IOPROF_ADVISE_PEER_FIT_H
 #define IOPROF_ADVISE_PEER_FIT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "model/snapshot.h"
@@ -24,7 +25,8 @@ struct peer_fit {
 	double capacity_per_s; /* k / S; INFINITY when no limit was seen */
 	double demonstrated_per_s; /* the highest rate seen, by Little: n / R(n); 0 unknown */
 	uint32_t most_in_flight;   /* where it was seen */
-	double mean_latency_s;	   /* over all operations; NAN without any */
+	bool minor;	       /* too little of a request to matter: set by who knows the request */
+	double mean_latency_s; /* over all operations; NAN without any */
 };
 
 /*

@@ -11,11 +11,11 @@
  * longer would not help; that is borderline, with kappa named. And do-not-migrate does not hold
  * where tuning gains: then there is something better to say. And workers that do not fit into
  * memory are a reason only where async needs less of it: a few large processes that compute do not;
- * and no memory saved makes a migration of a gain below 1.1 over the best workers that fit. What a
- * peer was never seen to do does not stop the advice to try more workers. A service is async when
- * most of its requests are read by event loops, not 5 % of them: the proof is by thread, not by
- * request. Requests are 500 of those counted; the sample, which only has to show how they vary,
- * 100.
+ * and memory decides by itself only where workers would need four times what there is; and no
+ * memory saved makes a migration of a gain below 1.1 over the best workers that fit. What a peer
+ * was never seen to do does not stop the advice to try more workers. A service is async when most
+ * of its requests are read by event loops, not 5 % of them: the proof is by thread, not by request.
+ * Requests are 500 of those counted; the sample, which only has to show how they vary, 100.
  */
 #include "advise/verdict.h"
 
@@ -89,6 +89,7 @@ struct verdict_thresholds verdict_defaults(void)
 		.extrapolation = 2,
 		.in_flight = 1000,
 		.memory_saving = .3,
+		.scarcity = 4,
 		.noise = 1.15,
 		.worth = 1.3,
 		.tuned = 1.15,
@@ -213,7 +214,8 @@ static bool too_many(const struct verdict_facts *f, const struct verdict_thresho
 {
 	bool many = because(v, f->in_flight > t->in_flight, REASON_LONG_WAIT, f->in_flight,
 			    t->in_flight);
-	bool tight = f->needed_bytes > f->free_bytes && f->memory_saving >= t->memory_saving;
+	bool tight = f->needed_bytes > t->scarcity * f->free_bytes &&
+		     f->memory_saving >= t->memory_saving;
 
 	return because(v, tight, REASON_MEMORY, f->needed_bytes, f->free_bytes) || many;
 }
@@ -222,7 +224,7 @@ static bool long_wait(const struct verdict_facts *f, const struct verdict_thresh
 		      struct verdict *v)
 {
 	/* Memory alone moves nobody who serves as much with the workers that do fit. */
-	return too_many(f, t, v) &&
+	return f->p99_ratio <= t->p99_ratio && too_many(f, t, v) &&
 	       because(v, f->async_over_tuned.lo >= t->least_over_tuned, REASON_OVER_TUNED,
 		       f->async_over_tuned.lo, t->least_over_tuned);
 }
@@ -347,11 +349,11 @@ static const struct {
 } rules[] = {
 	{VERDICT_ALREADY_ASYNC, already_async},
 	{VERDICT_NOT_ENOUGH_DATA, data_is_poor},
-	{VERDICT_MIGRATE, long_wait},
 	{VERDICT_DO_NOT_MIGRATE, do_not_migrate},
 	{VERDICT_TUNE_WORKERS, tune_workers},
 	{VERDICT_MIGRATE_SPLIT_CPU, split_cpu},
 	{VERDICT_MIGRATE, migrate},
+	{VERDICT_MIGRATE, long_wait},
 	{VERDICT_BORDERLINE, borderline},
 };
 

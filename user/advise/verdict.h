@@ -79,6 +79,7 @@ struct verdict_thresholds {
 	double truncated;
 	double closure_error, losses, least_busy, spread, estimators, extrapolation;
 	double in_flight, memory_saving;
+	double scarcity;	 /* workers would need so many times the memory there is */
 	double noise;		 /* a gain below this is none */
 	double worth;		 /* a gain from this on is worth a migration */
 	double tuned;		 /* a gain from this on is worth tuning */

@@ -10,7 +10,9 @@
 #define DEFAULT_ADDRESS "127.0.0.1:9977"
 #define DEFAULT_INTERVAL_NS (10 * CLOCK_NS_PER_S)
 #define TEXTFILE_SUFFIX ".prom"
-#define HOW_TO_SHOW 3 /* the group of options.def that is about reports */
+/* The groups of options.def that are about reports. */
+#define HOW_TO_SHOW 3
+#define WHAT_IF 4
 
 /* clang-format off */
 enum export_option_key {
@@ -113,7 +115,7 @@ enum cli_result export_options_parse(int argc, char **argv, struct export_option
 		.more = export_rows,
 		.parse = parse_export_option,
 		.input = &options,
-		.left_out = HOW_TO_SHOW,
+		.left_out = 1u << HOW_TO_SHOW | 1u << WHAT_IF,
 	};
 	enum cli_result result = options_parse_command(&command, argc, argv, &options.observe);
 

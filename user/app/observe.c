@@ -34,12 +34,17 @@ struct reporting {
 /* Writes the report of what is unreported. */
 static void report(struct reporting *o)
 {
-	const struct json_opts json = {.no_traces = o->options->no_traces};
+	struct advice_opts what_if;
+	bool wanted = what_if_opts(&o->options->what_if, o->observation.unreported->n_services,
+				   o->options->interval_ns, &what_if);
+	const struct advice_opts *advice = wanted ? &what_if : NULL;
+	const struct json_opts json = {.advice = advice, .no_traces = o->options->no_traces};
 
 	log_progress_end();
 	if (o->reported && !o->options->json)
 		(void)putchar('\n');
-	o->output_error = output_report(o->observation.unreported, o->options->json ? &json : NULL);
+	o->output_error =
+		output_report(o->observation.unreported, o->options->json ? &json : NULL, advice);
 	o->reported = true;
 	snapshot_free(TAKE(o->observation.unreported));
 }

@@ -175,6 +175,36 @@ struct parsing {
 	struct options options;
 };
 
+static error_t parse_what_if(int key, const char *arg, const struct parsing *parsing,
+			     struct what_if *what_if)
+{
+	switch ((enum option_key)key) {
+	case OPTION_TARGET:
+		return what_if_target(what_if, arg);
+	case OPTION_WORKERS:
+		return what_if_workers(what_if, arg);
+	case OPTION_THREADS:
+		return what_if_threads(what_if, arg);
+	case OPTION_CPU_FACTOR:
+		return what_if_cpu_factor(what_if, arg);
+	case OPTION_MEMORY_BUDGET:
+		return what_if_memory(what_if, arg);
+	case OPTION_MAX_CONNECTIONS:
+		return what_if_connections(what_if, arg);
+	case OPTION_SLO_P99:
+		return what_if_slo(what_if, arg);
+	case OPTION_SEED:
+		return what_if_seed(what_if, arg);
+	case OPTION_NO_ADVICE:
+		what_if->no_advice = true;
+		return 0;
+	default:
+		return is_own(parsing->command, key)
+			       ? parsing->command->parse(key, arg, parsing->command->input)
+			       : ARGP_ERR_UNKNOWN;
+	}
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct parsing *parsing = state->input;
@@ -208,9 +238,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		options->no_task_storage = true;
 		return 0;
 	default:
-		return is_own(parsing->command, key)
-			       ? parsing->command->parse(key, arg, parsing->command->input)
-			       : ARGP_ERR_UNKNOWN;
+		return parse_what_if(key, arg, parsing, &options->what_if);
 	}
 }
 
@@ -225,13 +253,7 @@ static enum cli_result check_together(const struct options *options)
 			"the interval (-i) is longer than the duration (-d): make -d the longer one or leave out -i");
 		return CLI_WRONG;
 	}
-	return CLI_PARSED;
-}
-
-/* Whether the table's next rows are of another group than this one. */
-static bool begins_other_group(const struct argp_option *row, int group)
-{
-	return !row->name && row->group != group;
+	return what_if_sound(&options->what_if) ? CLI_PARSED : CLI_WRONG;
 }
 
 /* The rows the command takes, ended by an empty one; the caller frees. NULL when out of memory. */
@@ -251,7 +273,7 @@ static struct argp_option *command_rows(const struct options_command *command)
 		return NULL;
 	for (const struct argp_option *row = argp_options; row->name || row->doc; row++) {
 		if (!row->name)
-			taken = begins_other_group(row, command->left_out);
+			taken = !(command->left_out & 1u << row->group);
 		if (taken)
 			rows[n_rows++] = *row;
 	}
@@ -301,5 +323,6 @@ enum cli_result options_parse(int argc, char **argv, struct options *ret_options
 void options_free(struct options *options)
 {
 	free(options->pids);
+	what_if_free(&options->what_if);
 	options->pids = NULL;
 }

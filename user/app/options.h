@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "app/cli.h"
+#include "app/what_if.h"
 #include "probe/probe.h"
 
 struct options {
@@ -22,6 +23,7 @@ struct options {
 	unsigned int max_peers, max_processes; /* 0: the probe's default */
 	enum probe_socket_set socket_set;
 	bool no_task_storage;
+	struct what_if what_if;
 };
 
 /* A command that takes most of these options, and some of its own. */
@@ -31,8 +33,8 @@ struct options_command {
 	const struct argp_option *more; /* its own, ended by an empty one; keys as in options.def */
 	/* Takes one of its own in: 0, CLI_TOLD, or an error number. */
 	error_t (*parse)(int key, const char *value, void *input);
-	void *input;  /* for parse */
-	int left_out; /* the number of a group of options.def it does not take; 0: it takes all */
+	void *input;	       /* for parse */
+	unsigned int left_out; /* 1 << number of each group of options.def it does not take */
 };
 
 /* options_parse() for such a command. */

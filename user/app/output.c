@@ -28,11 +28,13 @@ static struct report_opts describe_terminal(void)
 	return opts;
 }
 
-int output_report(const struct snapshot *s, const struct json_opts *json)
+int output_report(const struct snapshot *s, const struct json_opts *json,
+		  const struct advice_opts *advice)
 {
-	const struct report_opts opts = describe_terminal();
+	struct report_opts opts = describe_terminal();
 	int r;
 
+	opts.advice = advice;
 	r = json ? report_json(stdout, s, json) : report_text(stdout, s, &opts);
 	if (r < 0)
 		return r;

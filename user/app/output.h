@@ -5,9 +5,10 @@
 
 #include "report/report.h"
 
-/* Writes a report and sees to it that it arrives: as JSON, or json NULL as text. Returns 0 or
- * -errno. */
-int output_report(const struct snapshot *s, const struct json_opts *json);
+/* Writes a report and sees to it that it arrives: as JSON, or json NULL as text with this
+ * advice. Returns 0 or -errno. */
+int output_report(const struct snapshot *s, const struct json_opts *json,
+		  const struct advice_opts *advice);
 
 /*
  * To call after the last write to standard output: sees to it that it arrived. Returns the exit

@@ -7,6 +7,7 @@
 #include "app/command.h"
 #include "app/exit_status.h"
 #include "app/output.h"
+#include "app/what_if.h"
 #include "app/recordings.h"
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -71,14 +72,20 @@ static void print_host(const struct gathered *host, bool first)
 
 static int report(const struct gathering *gathering, const struct reporting *reporting)
 {
+	const struct what_if as_it_is = {0};
 	int r = 0;
 
 	for (size_t i = 0; i < gathering->n_hosts && r == 0; i++) {
 		const struct gathered *host = &gathering->hosts[i];
+		struct json_opts json = reporting->json_opts;
+		struct advice_opts advice;
+
+		(void)what_if_opts(&as_it_is, host->sum->n_services, 0, &advice);
+		json.advice = &advice;
 
 		if (!reporting->json)
 			print_host(host, i == 0);
-		r = output_report(host->sum, reporting->json ? &reporting->json_opts : NULL);
+		r = output_report(host->sum, reporting->json ? &json : NULL, &advice);
 	}
 	return output_end(r, EXIT_STATUS_DONE);
 }

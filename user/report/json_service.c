@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "model/derive.h"
+#include "report/json_advice.h"
 #include "report/json_traces.h"
 #include "report/json_value.h"
 
@@ -238,13 +239,26 @@ static json_t *pids(const struct service *service)
 	return TAKE(array);
 }
 
+/* null when none is asked for. */
+static json_t *advice(const struct snapshot *s, const struct service *service,
+		      const struct advice_opts *opts)
+{
+	_cleanup_(advice_freep) struct advice *advice = NULL;
+	int r;
+
+	if (!opts)
+		return json_null();
+	r = advice_service(s, (size_t)(service - s->services), opts, &advice);
+	return r < 0 ? NULL : json_advice(advice);
+}
+
 json_t *json_service(const struct snapshot *s, const struct service *service,
 		     const struct json_opts *opts)
 {
 	bool no_traces = opts && opts->no_traces;
 
 	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-			 "s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			 "name", json_value_string(service->name),
 			 "pids", pids(service),
 			 "concurrency_model", concurrency_name(derive_concurrency(service)),
@@ -269,5 +283,6 @@ json_t *json_service(const struct snapshot *s, const struct service *service,
 			 "lanes", lanes(service),
 			 "lanes_left_out", json_value_integer(service->lanes_left_out),
 			 "traces", json_traces(no_traces ? NULL : &service->traces),
+			 "advice", advice(s, service, opts ? opts->advice : NULL),
 			 "notes", json_value_strings(service->notes, service->n_notes));
 }

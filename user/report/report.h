@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "advise/advice.h"
 #include "model/snapshot.h"
 
 struct report_opts {
@@ -17,6 +18,7 @@ struct report_opts {
 	bool utf8; /* the terminal shows UTF-8; otherwise plain ASCII */
 	/* the terminal shows colours: ANSI sequences, never the only carrier of a meaning */
 	bool color;
+	const struct advice_opts *advice; /* NULL: no advice */
 };
 
 /*
@@ -29,6 +31,7 @@ int report_text(FILE *out, const struct snapshot *s, const struct report_opts *o
 #define REPORT_JSON_SCHEMA "ioprof/1"
 
 struct json_opts {
+	const struct advice_opts *advice; /* NULL: "advice" is null */
 	bool no_traces; /* leave the sampled requests out: the larger part of most documents */
 };
 

@@ -16,6 +16,7 @@
 #include "report/absence.h"
 #include "report/figure.h"
 #include "report/page.h"
+#include "report/text_advice.h"
 #include "report/text_surroundings.h"
 
 #define NS_PER_S 1000000000
@@ -411,6 +412,19 @@ static void show_quality(struct page *page, const struct snapshot *s)
 			     "What was lost is missing from the figures above.");
 }
 
+static void show_advice(struct page *page, const struct snapshot *s, size_t service,
+			const struct advice_opts *opts)
+{
+	_cleanup_(advice_freep) struct advice *advice = NULL;
+	int r = advice_service(s, service, opts, &advice);
+
+	if (r < 0) {
+		page->error = page->error ? page->error : r;
+		return;
+	}
+	text_advice(page, s->n_services > 1 ? s->services[service].name : NULL, advice);
+}
+
 int report_text(FILE *out, const struct snapshot *s, const struct report_opts *opts)
 {
 	struct page page = page_new(out, opts);
@@ -418,5 +432,7 @@ int report_text(FILE *out, const struct snapshot *s, const struct report_opts *o
 	for (size_t i = 0; i < s->n_services; i++)
 		show_service(&page, s, &s->services[i]);
 	show_quality(&page, s);
+	for (size_t i = 0; opts->advice && i < s->n_services; i++)
+		show_advice(&page, s, i, opts->advice);
 	return page.error;
 }

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Snapshot in, advice out: a service for each verdict, what-if options, and input that is none. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "advise/advice.h"
+#include "base/cleanup.h"
+#include "sample_snapshot.h"
+
+#define ASSERT_NEAR(a, b, relative) assert_true(fabs((a) / (b)-1) <= (relative))
+#define SIMULATED 4000
+
+/* Duolingo's parameters in the research, B = 3; a peer that was seen to do what async asks. */
+static const struct sample_model duolingo = {
+	.cpu_s = .020,
+	.wait_s = .006,
+	.operations = 10,
+	.cv_cpu = .3,
+	.cv_wait = .5,
+	.part = PART_NETWORK,
+	.requests = 3000,
+	.duration_s = 50,
+	.workers = 5,
+	.most_in_flight = 20,
+	.cpus = 2,
+};
+
+static void assert_interval(const struct interval *i)
+{
+	bool unknown = isnan(i->estimate) && isnan(i->lo) && isnan(i->hi);
+
+	assert_true(unknown || (i->lo <= i->estimate && i->estimate <= i->hi && isfinite(i->hi) &&
+				i->lo >= 0));
+}
+
+static void assert_words(char *const *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		assert_true(strlen(list[i]) > 5);
+		assert_null(strstr(list[i], "nan"));
+		assert_null(strstr(list[i], "inf "));
+	}
+}
+
+/* Whatever it says: no infinity, every verdict with its reason. */
+static void assert_sound(const struct advice *a)
+{
+	assert_interval(&a->async_over_now);
+	assert_interval(&a->tuned_over_now);
+	assert_interval(&a->async_over_tuned);
+	assert_interval(&a->overlap);
+	assert_interval(&a->now_per_s);
+	assert_interval(&a->tuned_per_s);
+	assert_interval(&a->async_per_s);
+	assert_true(!(isinf(a->kappa.estimate) || isinf(a->break_even) || isinf(a->stack_alone) ||
+		      isinf(a->utilisation)));
+	for (int i = 0; i < ADVICE_POINT_COUNT; i++) {
+		for (int k = 0; k < ADVICE_SETUP_COUNT; k++)
+			assert_true(!isinf(a->latency[i][k].p99_s));
+	}
+	assert_true(a->n_reasons > 0);
+	assert_words(a->sentences, a->n_reasons);
+	assert_words(a->changes, a->n_changes);
+	assert_words(a->assumptions, a->n_assumptions);
+	assert_words(a->what_if, a->n_what_if);
+	if (a->error_budget)
+		assert_words(&a->error_budget, 1);
+	if (a->library_sentence)
+		assert_words(&a->library_sentence, 1);
+}
+
+static struct advice *ask(const struct snapshot *s, struct advice_opts opts)
+{
+	struct advice *a = NULL;
+
+	if (!opts.simulated)
+		opts.simulated = SIMULATED;
+	assert_int_equal(advice_service(s, 0, &opts, &a), 0);
+	assert_sound(a);
+	print_message("%s: %s", verdict_name(a->verdict), a->sentences[0]);
+	print_message(" | now %.1f tuned %.1f async %.1f", a->now_per_s.estimate,
+		      a->tuned_per_s.estimate, a->async_per_s.estimate);
+	print_message(" | %s\n", a->error_budget ? a->error_budget : "");
+	return a;
+}
+
+static void assert_verdict(const struct sample_model *model, struct advice_opts opts,
+			   enum verdict_class verdict, enum reason reason)
+{
+	_cleanup_(snapshot_freep) struct snapshot *s = sample_snapshot(model);
+	_cleanup_(advice_freep) struct advice *a = ask(s, opts);
+
+	assert_string_equal(verdict_name(a->verdict), verdict_name(verdict));
+	assert_string_equal(reason_name(a->reasons[0].reason), reason_name(reason));
+}
+
+static void test_verdicts(void **state)
+{
+	struct sample_model computing = duolingo, saturated = duolingo, hidden = duolingo;
+
+	(void)state;
+	assert_verdict(&duolingo, (struct advice_opts){.cpu_factor = 1.1}, VERDICT_TUNE_WORKERS,
+		       REASON_TUNED_AT_LEAST);
+	/* Memory for the five of today only. */
+	assert_verdict(&duolingo,
+		       (struct advice_opts){.cpu_factor = 1.1, .memory_budget_bytes = 310e6},
+		       VERDICT_MIGRATE, REASON_GAIN_AT_LEAST);
+	/* An unknown stack: kappa from 0.85 to 1.45 decides. */
+	assert_verdict(&duolingo, (struct advice_opts){.memory_budget_bytes = 310e6},
+		       VERDICT_BORDERLINE, REASON_INTERVAL);
+	computing.wait_s = .0001;
+	computing.operations = 1;
+	assert_verdict(&computing, (struct advice_opts){.cpu_factor = 1.05}, VERDICT_DO_NOT_MIGRATE,
+		       REASON_CPU_BOUND);
+	/* A stack that costs a quarter is no reason for async. */
+	assert_verdict(&computing, (struct advice_opts){.cpu_factor = .25}, VERDICT_DO_NOT_MIGRATE,
+		       REASON_STACK);
+	saturated.cpu_s = .003;
+	saturated.operations = 5;
+	saturated.workers = 20;
+	saturated.least_in_flight = 16;
+	saturated.servers = 8;
+	assert_verdict(&saturated, (struct advice_opts){.cpu_factor = 1.1}, VERDICT_DO_NOT_MIGRATE,
+		       REASON_DOWNSTREAM_BOUND);
+	hidden.most_in_flight = 1;
+	assert_verdict(&hidden,
+		       (struct advice_opts){.cpu_factor = 1.1, .memory_budget_bytes = 310e6},
+		       VERDICT_NOT_ENOUGH_DATA, REASON_EXTRAPOLATION);
+}
+
+/* A long burst of CPU in one request of three: the loop's others wait for it. */
+static void test_split_cpu(void **state)
+{
+	struct sample_model model = duolingo;
+	_cleanup_(snapshot_freep) struct snapshot *s = NULL;
+	_cleanup_(advice_freep) struct advice *a = NULL;
+
+	(void)state;
+	model.cpu_s = .030;
+	model.operations = 2;
+	model.wait_s = .060;
+	model.cv_cpu = 1.5;
+	s = sample_snapshot(&model);
+	a = ask(s, (struct advice_opts){.cpu_factor = 1, .memory_budget_bytes = 310e6});
+	assert_int_equal(a->verdict, VERDICT_MIGRATE_SPLIT_CPU);
+}
+
+/* The figures are those of the report: sums of all requests, not of the sample. */
+static void test_exact_sums(void **state)
+{
+	_cleanup_(snapshot_freep) struct snapshot *s = sample_snapshot(&duolingo);
+	_cleanup_(advice_freep) struct advice *a = ask(s, (struct advice_opts){.cpu_factor = 1.1});
+	const struct service *service = &s->services[0];
+	double cpu_s = (double)service->cpu_ns / 1e9 / 3000;
+
+	(void)state;
+	assert_int_equal(service->traces.n, TRACES_MOST);
+	ASSERT_NEAR(a->async_per_s.estimate, 2 / (1.1 * cpu_s), 1e-6);
+	ASSERT_NEAR(a->kappa.estimate, 1.1, 1e-9);
+	ASSERT_NEAR(a->kappa.stack + a->kappa.loop, 1.1, 1e-9);
+	/* Sampled were 256, counted 3000: the error is that of 3000. */
+	assert_true((a->now_per_s.hi - a->now_per_s.lo) / 2 / a->now_per_s.estimate < .03);
+	/* u kappa gain = 1 while the processors are the limit. */
+	ASSERT_NEAR(a->async_over_now.estimate, a->break_even / 1.1, 1e-6);
+	assert_string_equal(a->precedent.name, "Duolingo 2025");
+	assert_non_null(a->cheaper);
+	assert_true(a->latency[ADVICE_NORMAL][ADVICE_ASYNC].p99_s > .080);
+}
+
+/* What is asked comes back, and changes what it should. */
+static void test_what_if(void **state)
+{
+	_cleanup_(snapshot_freep) struct snapshot *s = sample_snapshot(&duolingo);
+	const struct connection_budget seven = {"10.0.0.7:8080", 7};
+	const struct connection_budget nobody = {"10.0.0.8:8080", 7};
+	_cleanup_(advice_freep) struct advice *plan =
+		ask(s, (struct advice_opts){.cpu_factor = 1, .workers = 6});
+	_cleanup_(advice_freep) struct advice *few = ask(
+		s,
+		(struct advice_opts){.cpu_factor = 1, .connections = &seven, .n_connections = 1});
+	_cleanup_(advice_freep) struct advice *none = ask(
+		s,
+		(struct advice_opts){.cpu_factor = 1, .connections = &nobody, .n_connections = 1});
+	_cleanup_(advice_freep) struct advice *room =
+		ask(s, (struct advice_opts){.cpu_factor = 1, .memory_budget_bytes = 1});
+	_cleanup_(advice_freep) struct advice *threads =
+		ask(s, (struct advice_opts){.target = TARGET_THREADS});
+	_cleanup_(advice_freep) struct advice *slo =
+		ask(s, (struct advice_opts){.cpu_factor = 1, .slo_p99_s = .001});
+
+	(void)state;
+	assert_int_equal(plan->tuned.plan.processes, 6);
+	assert_int_equal(plan->n_what_if, 2);
+	assert_int_equal(few->tuned.plan.processes, 7);
+	assert_int_equal(few->tuned.limit, TUNE_CONNECTIONS);
+	assert_int_equal(none->tuned.plan.processes, 10);
+	assert_non_null(strstr(none->assumptions[0], "10.0.0.8:8080"));
+	/* Not one worker fits: nothing to tune, and no failure. */
+	assert_int_equal(room->tuned.plan.processes, 5);
+	assert_int_equal(room->tuned.limit, TUNE_MEMORY);
+	assert_true(room->tuned_over_now.estimate == 1);
+	ASSERT_NEAR(threads->kappa.stack, 1, 1e-9);
+	assert_true(slo->n_changes >= 2);
+}
+
+/* The same asked again is the same answer; another seed is another draw of the same. */
+static void test_seed(void **state)
+{
+	_cleanup_(snapshot_freep) struct snapshot *s = sample_snapshot(&duolingo);
+	_cleanup_(advice_freep) struct advice *a = ask(s, (struct advice_opts){.seed = 1});
+	_cleanup_(advice_freep) struct advice *b = ask(s, (struct advice_opts){.seed = 1});
+	_cleanup_(advice_freep) struct advice *c = ask(s, (struct advice_opts){.seed = 2});
+
+	(void)state;
+	assert_true(a->async_over_now.lo == b->async_over_now.lo);
+	assert_true(a->latency[ADVICE_NORMAL][ADVICE_NOW].p99_s ==
+		    b->latency[ADVICE_NORMAL][ADVICE_NOW].p99_s);
+	assert_true(a->async_over_now.lo != c->async_over_now.lo);
+	assert_true(a->async_over_now.estimate == c->async_over_now.estimate);
+}
+
+/* The async capacity does not depend on today's workers or load. */
+static void test_invariance(void **state)
+{
+	static const uint32_t workers[] = {2, 5, 16};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct sample_model model = duolingo;
+		_cleanup_(snapshot_freep) struct snapshot *s = NULL;
+		_cleanup_(advice_freep) struct advice *a = NULL;
+
+		model.workers = workers[i];
+		s = sample_snapshot(&model);
+		a = ask(s, (struct advice_opts){.cpu_factor = 1.1});
+		ASSERT_NEAR(a->async_per_s.estimate, 2 / (1.1 * .02002), .03);
+	}
+}
+
+/* An event loop: what blocks it, and what it would serve without. */
+static void test_already_async(void **state)
+{
+	struct sample_model model = duolingo;
+	_cleanup_(snapshot_freep) struct snapshot *s = NULL;
+	_cleanup_(advice_freep) struct advice *a = NULL;
+	struct service *service;
+
+	(void)state;
+	model.workers = 1;
+	s = sample_snapshot(&model);
+	service = &s->services[0];
+	service->evidence.opened_by_loop = service->requests.completed;
+	service->evidence.opened_by_worker = 0;
+	service->evidence.loops = 1;
+	service->blocked[PART_NETWORK] = (struct blocked){3000, 60000000000, 30000000};
+	service->peers[0].blocked = service->blocked[PART_NETWORK];
+	service->blocked[PART_DISK] = (struct blocked){1, 1000000, 1000000};
+	a = ask(s, (struct advice_opts){.target = TARGET_AUTO});
+	assert_int_equal(a->verdict, VERDICT_ALREADY_ASYNC);
+	assert_int_equal(a->n_blocking, 2);
+	assert_string_equal(a->blocking[0].what, "network wait for 10.0.0.7:8080");
+	/* 20 ms of CPU and as much blocked, on one loop. */
+	ASSERT_NEAR(a->async_over_now.estimate, 2, .01);
+	assert_string_equal(a->precedent.name, "Feast 2021");
+	/* A loop per processor would do as much. */
+	ASSERT_NEAR(a->tuned_over_now.estimate, 2, .01);
+}
+
+static void test_curve(void **state)
+{
+	_cleanup_(snapshot_freep) struct snapshot *s = sample_snapshot(&duolingo);
+	const struct advice_opts opts = {.cpu_factor = 1.1};
+	struct advice_curve c;
+	const struct advice_load *last;
+
+	(void)state;
+	assert_int_equal(advice_curve(s, 0, &opts, &c), 0);
+	assert_true(c.n_points > 8);
+	last = &c.points[c.n_points - 1];
+	/* One client: nobody queues. Many: the capacities. */
+	ASSERT_NEAR(c.points[0].latency_s[ADVICE_NOW], .080, .05);
+	ASSERT_NEAR(last->per_s[ADVICE_NOW], 60, .05);
+	ASSERT_NEAR(last->per_s[ADVICE_ASYNC], 2 / (1.1 * .02), .03);
+	for (size_t i = 0; i < c.n_points; i++) {
+		const struct advice_load *p = &c.points[i];
+
+		assert_true(i == 0 || p->clients > c.points[i - 1].clients);
+		for (int k = 0; k < ADVICE_SPLIT; k++)
+			ASSERT_NEAR(p->per_s[k] * p->latency_s[k], p->clients, 1e-9);
+	}
+}
+
+/* Everything that may be missing: a clear answer, and never a confident one. */
+static void test_bad_input(void **state)
+{
+	static const struct sample_model few = {
+		.cpu_s = .01, .requests = 1, .duration_s = 1, .workers = 1, .cpus = 1};
+	_cleanup_(snapshot_freep) struct snapshot *empty = snapshot_new(1);
+	_cleanup_(snapshot_freep) struct snapshot *one = sample_snapshot(&few);
+	_cleanup_(snapshot_freep) struct snapshot *s = sample_snapshot(&duolingo);
+	struct service *service = &s->services[0];
+	struct advice_opts opts = {.target = TARGET_AUTO};
+	struct advice *a = NULL;
+	struct advice_curve c;
+
+	(void)state;
+#define UNDECIDED(snapshot, why)                                                               \
+	do {                                                                                   \
+		_cleanup_(advice_freep) struct advice *advice = ask(snapshot, opts);           \
+		assert_int_equal(advice->verdict, VERDICT_NOT_ENOUGH_DATA);                    \
+		assert_string_equal(reason_name(advice->reasons[0].reason), reason_name(why)); \
+	} while (0)
+	UNDECIDED(empty, REASON_BATCH);
+	empty->services[0].evidence.listens = true;
+	UNDECIDED(empty, REASON_NO_REQUESTS);
+	UNDECIDED(one, REASON_REQUESTS);
+	service->surroundings.cpus = service->surroundings.host_cpus = 0;
+	UNDECIDED(s, REASON_CPUS_UNKNOWN);
+	service->surroundings.cpus = 2;
+	service->traces.n = 20;
+	UNDECIDED(s, REASON_SAMPLED);
+	service->traces.n = 0;
+	UNDECIDED(s, REASON_SAMPLED);
+	service->traces.n = TRACES_MOST;
+	service->workers = (struct workers){0};
+	UNDECIDED(s, REASON_WORKERS_UNKNOWN);
+	service->parts[PART_CPU] = (struct dist){0};
+	UNDECIDED(s, REASON_NO_CPU);
+	assert_int_equal(advice_service(s, 1, &opts, &a), -EINVAL);
+	opts.cpu_factor = NAN;
+	assert_int_equal(advice_service(s, 0, &opts, &a), -EINVAL);
+	opts = (struct advice_opts){.workers = 10000, .threads = 10000};
+	assert_int_equal(advice_service(s, 0, &opts, &a), -EINVAL);
+	assert_int_equal(advice_curve(s, 0, &opts, &c), -EINVAL);
+	opts = (struct advice_opts){.target = TARGET_COUNT};
+	assert_int_equal(advice_service(s, 0, &opts, &a), -EINVAL);
+	assert_null(a);
+	opts.target = TARGET_AUTO;
+	assert_int_equal(advice_curve(empty, 0, &opts, &c), 0);
+	assert_int_equal(c.n_points, 0);
+	advice_free(NULL);
+}
+
+/* Fields that are not known do not stop the advice, they are named. */
+static void test_gaps(void **state)
+{
+	_cleanup_(snapshot_freep) struct snapshot *s = sample_snapshot(&duolingo);
+	struct surroundings *around = &s->services[0].surroundings;
+	_cleanup_(advice_freep) struct advice *a = NULL;
+	bool memory = false, cpus = false;
+
+	(void)state;
+	around->cpus = 0;
+	around->process_bytes = around->memory_available_bytes = 0;
+	a = ask(s, (struct advice_opts){.cpu_factor = 1.1});
+	assert_int_equal(a->verdict, VERDICT_TUNE_WORKERS);
+	for (size_t i = 0; i < a->n_assumptions; i++) {
+		memory |= strstr(a->assumptions[i], "Memory is no limit") != NULL;
+		cpus |= strstr(a->assumptions[i], "processors") != NULL;
+	}
+	assert_true(memory && cpus);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_verdicts),      cmocka_unit_test(test_split_cpu),
+		cmocka_unit_test(test_exact_sums),    cmocka_unit_test(test_what_if),
+		cmocka_unit_test(test_seed),	      cmocka_unit_test(test_invariance),
+		cmocka_unit_test(test_already_async), cmocka_unit_test(test_curve),
+		cmocka_unit_test(test_bad_input),     cmocka_unit_test(test_gaps),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The advice in words: what would be cheaper, what would change the answer, which part of the gain
+ * a library or a server alone would bring, what the intervals are made of. Each sentence holds the
+ * figures it is made from.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "advise/advice_parts.h"
+#include "advise/closed_network.h"
+#include "model/derive.h"
+
+#define WORTH 1.25   /* what async must gain over the workers to be a clear win */
+#define NOTABLE 1.05 /* a gain that is worth a sentence */
+#define CLIENT_MATTERS .1
+#define MODEL_HALF_WIDTH .066 /* 1.645 x 4 % */
+#define FEW_TRACES 200
+
+static const char *plural(uint32_t n)
+{
+	return n == 1 ? "" : "es";
+}
+
+static char *plan_words(struct sentences *w, const struct worker_plan *plan)
+{
+	if (plan->threads == 1)
+		return sentence_new(w, "%u process%s", plan->processes, plural(plan->processes));
+	return sentence_new(w, "%u process%s of %u threads", plan->processes,
+			    plural(plan->processes), plan->threads);
+}
+
+/* ---- the cheaper alternative ---- */
+
+static char *tuned_words(struct sentences *w, const struct advice *a)
+{
+	char *plan = plan_words(w, &a->tuned.plan), *now = plan_words(w, &a->now), *text = NULL;
+	char memory[64] = "";
+
+	if (a->tuned.memory_bytes > 0)
+		(void)snprintf(memory, sizeof(memory), ", %.3g MB of memory",
+			       a->tuned.memory_bytes / 1e6);
+	if (plan && now)
+		text = sentence_new(w,
+				    "%s in place of %s: %.2f times today's requests/s, a change "
+				    "of configuration%s",
+				    plan, now, a->tuned_over_now.estimate, memory);
+	free(plan);
+	free(now);
+	return text;
+}
+
+static char *cheaper(struct sentences *w, const struct subject *s, const struct advice *a)
+{
+	const struct service *service = s->service;
+	double client_ns = (double)service->parts[PART_CLIENT].sum_ns;
+
+	if (s->missing != REASON_UNDEFINED)
+		return NULL;
+	if (client_ns > CLIENT_MATTERS * (double)service->service_time.sum_ns)
+		return sentence_new(w,
+				    "a buffering proxy in front: %.0f %% of the requests' time is "
+				    "waiting for slow clients",
+				    100 * client_ns / (double)service->service_time.sum_ns);
+	if (a->tuned_over_now.estimate >= NOTABLE)
+		return tuned_words(w, a);
+	if (isfinite(a->stack_alone) && a->stack_alone >= NOTABLE && s->stack.client)
+		return sentence_new(w,
+				    "a client library as lean as %s in place of %s, without async: "
+				    "%.2f times",
+				    s->stack.other_client, s->stack.client, a->stack_alone);
+	return NULL;
+}
+
+/* ---- the stack ---- */
+
+static char *library(struct sentences *w, const struct subject *s, const struct advice *a)
+{
+	const struct stack *stack = &s->stack;
+	double alone = a->stack_alone;
+
+	if (!isfinite(alone) || s->loops)
+		return NULL;
+	if (s->opts->cpu_factor > 0)
+		return sentence_new(w, "How much of kappa is library or server is not known: it "
+				       "was given as a whole.");
+	if (stack->change.same_stack)
+		return sentence_new(w, "None of the gain is the stack's: it stays.");
+	if (a->kappa.guessed && !stack->client && !stack->server)
+		return sentence_new(w, "What another library or server alone would bring is not "
+				       "known: the stack was not recognised.");
+	return sentence_new(w,
+			    "%s%s%s%s alone, without going async, would bring %.2f times today's "
+			    "requests/s; waiting less (overlap) %.2f times.",
+			    stack->client ? stack->client : stack->server,
+			    stack->client && stack->server ? " and " : "",
+			    stack->client && stack->server ? stack->server : "",
+			    " changed for leaner ones", alone, a->overlap.estimate);
+}
+
+/* ---- what would change the answer ---- */
+
+static double sync_per_s(const struct subject *s, uint32_t workers)
+{
+	const struct evidence_sample *e = &s->evidence;
+	struct station stations[2] = {{e->exact.cpu_s / e->exact.requests, e->cpus},
+				      {subject_wait_s(s), INFINITY}};
+	double per_s = 0;
+
+	return closed_network_throughput(stations, 2, workers, &per_s) < 0 ? 0 : per_s;
+}
+
+/* So few workers that async is a clear win over them. */
+static void change_by_memory(struct subject *s, struct advice *a, struct sentences *changes)
+{
+	uint32_t workers = a->tuned.plan.processes * a->tuned.plan.threads;
+	const double goal = a->async_per_s.estimate / WORTH;
+
+	while (workers > 1 && sync_per_s(s, workers) > goal)
+		workers--;
+	if (workers > 1 || sync_per_s(s, 1) <= goal)
+		sentences_add(changes,
+			      "With room for %u worker%s or fewer async would be the clear win "
+			      "(--memory-budget, --max-connections).",
+			      workers, workers == 1 ? "" : "s");
+}
+
+static void list_changes(struct subject *s, const struct gain *g, struct advice *a,
+			 struct sentences *changes)
+{
+	double k = a->break_even;
+
+	switch (a->verdict) {
+	case VERDICT_TUNE_WORKERS:
+		change_by_memory(s, a, changes);
+		break;
+	case VERDICT_MIGRATE:
+	case VERDICT_MIGRATE_SPLIT_CPU:
+		sentences_add(changes,
+			      "Kappa above %.2f: async would gain nothing (taken as %.2f).", k,
+			      a->kappa.estimate);
+		if (a->tuned.limit != TUNE_UNLIMITED)
+			sentences_add(changes, "Room for %u workers: they would serve as much.",
+				      g->tuned.wanted);
+		break;
+	case VERDICT_DO_NOT_MIGRATE:
+		if (a->async.limit == ASYNC_PEER || a->async.limit == ASYNC_POOL)
+			sentences_add(changes,
+				      "A peer that serves more, or more connections to it.");
+		else if (a->async.limit != ASYNC_CPU)
+			sentences_add(changes, "The lock or the thread pool done away with.");
+		else
+			sentences_add(changes,
+				      "A request whose CPU after the change is below %.2f of "
+				      "today's (--cpu-factor), or that waits more.",
+				      k / WORTH);
+		break;
+	case VERDICT_BORDERLINE:
+		sentences_add(changes,
+			      "One endpoint ported and its CPU per request measured: that is "
+			      "kappa, and --cpu-factor takes it. Below %.2f async is worth it.",
+			      k / 1.3);
+		break;
+	default:
+		break;
+	}
+}
+
+static void tell_slo(const struct subject *s, struct advice *a, struct sentences *changes)
+{
+	double slo = s->opts->slo_p99_s;
+
+	for (int i = 0; slo > 0 && i < ADVICE_POINT_COUNT; i++) {
+		for (int k = 0; k < ADVICE_SPLIT; k++) {
+			double p99 = a->latency[i][k].p99_s;
+
+			if (isfinite(p99) && p99 > slo)
+				sentences_add(changes,
+					      "The p99 of %g ms is missed %s at %.3g requests/s: "
+					      "%.3g ms.",
+					      slo * 1e3, advice_setup_name((enum advice_setup)k),
+					      a->rate_per_s[i], p99 * 1e3);
+		}
+	}
+}
+
+/* ---- how far to trust it ---- */
+
+static double half_width(const struct interval *i)
+{
+	return (i->hi - i->lo) / 2 / i->estimate;
+}
+
+static char *budget(struct sentences *w, const struct subject *s, const struct gain *g,
+		    const struct advice *a)
+{
+	double kappa = (a->kappa.hi - a->kappa.lo) / 2 / a->kappa.estimate;
+	double peers = g->figures[GAIN_EXTRAPOLATION].estimate;
+	char beyond[64] = "none";
+
+	if (peers > 1.005)
+		(void)snprintf(beyond, sizeof(beyond), "asked %.1f times what was seen", peers);
+	return sentence_new(w,
+			    "90 %% intervals: sampling +-%.1f %% (%zu of %.0f requests), model "
+			    "+-%.1f %%, kappa +-%.0f %%, peers: %s",
+			    100 * half_width(&g->figures[GAIN_NOW_PER_S]), s->evidence.n_traces,
+			    s->evidence.exact.requests, 100 * MODEL_HALF_WIDTH, 100 * kappa,
+			    beyond);
+}
+
+static void assume(struct subject *s, const struct advice *a)
+{
+	struct sentences *w = &s->assumptions;
+	const struct service *service = s->service;
+
+	if (s->missing != REASON_UNDEFINED)
+		return;
+	if (s->loops) {
+		sentences_add(w, "Its peers would keep up, and its blocking calls have versions "
+				 "that do not block.");
+		return;
+	}
+	if (s->evidence.n_traces > 0 && s->evidence.n_traces < FEW_TRACES)
+		sentences_add(w, "How requests vary is known from %zu only.", s->evidence.n_traces);
+	if (a->simulated > 0 && a->simulated < 40000)
+		sentences_add(w,
+			      "Latencies are from %llu simulated requests: a p99 may be off by "
+			      "a tenth and more.",
+			      (unsigned long long)a->simulated);
+	if (!service->surroundings.n_components)
+		sentences_add(w, "Interpreter and libraries were not recognised.");
+	if (s->evidence.after_s > 0.01 * s->evidence.exact.cpu_s / s->evidence.exact.requests)
+		sentences_add(w,
+			      "%.0f %% of the CPU per request is spent outside requests "
+			      "(accept, logging, waking up); it is taken to grow with them.",
+			      100 * s->evidence.after_s * s->evidence.exact.requests /
+				      s->evidence.exact.cpu_s);
+	for (size_t i = 0; i < service->n_peers; i++) {
+		if (s->fits[i].minor && s->fits[i].kind == PEER_FIT_UNKNOWN)
+			sentences_add(w, "Peers that get less than 5 %% of operations and waiting "
+					 "will keep up.");
+		if (s->fits[i].minor && s->fits[i].kind == PEER_FIT_UNKNOWN)
+			break;
+	}
+	if (service->n_peers)
+		sentences_add(w,
+			      "Nobody else's load on the peers grows: other clients are not seen.");
+}
+
+int advice_explain(struct subject *s, const struct gain *gain, struct advice *a)
+{
+	struct sentences changes = {.n = 0}, words = {.n = 0};
+	bool error;
+
+	if (gain) {
+		a->kappa_source = stack_source(&s->stack, &a->kappa);
+		if (isfinite(a->now_per_s.estimate) && isfinite(a->kappa.hi))
+			a->error_budget = budget(&words, s, gain, a);
+		list_changes(s, gain, a, &changes);
+		tell_slo(s, a, &changes);
+	}
+	a->cheaper = cheaper(&words, s, a);
+	a->library_sentence = library(&words, s, a);
+	assume(s, a);
+	a->changes = changes.list;
+	a->n_changes = changes.n;
+	a->assumptions = s->assumptions.list;
+	a->n_assumptions = s->assumptions.n;
+	a->what_if = s->what_if.list;
+	a->n_what_if = s->what_if.n;
+	error = changes.error || words.error || s->assumptions.error || s->what_if.error;
+	/* Given away. */
+	s->assumptions = s->what_if = (struct sentences){.n = 0};
+	return error ? -ENOMEM : 0;
+}

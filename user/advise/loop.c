@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Question: what keeps an event loop from serving what its CPU allows?
+ *
+ * Method: waits other than for readiness that stopped a loop were counted by class, for peers by
+ * peer. With L loops on C processors, c seconds of CPU and b of such waits per request:
+ *
+ *	now	min(C / c, L / (c + b))
+ *	tuned	the same with a loop per processor
+ *	async	the loops of now without the waits: min(C, L) / c
+ *
+ * Kappa does not come into it: the stack stays. Peers are assumed to keep up. The intervals hold
+ * the closed forms' own error only.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "advise/advice_parts.h"
+
+#define NS_PER_S 1e9
+#define MATTERS_S .005
+#define MATTERS_SHARE .01
+#define MODEL_ERROR_90 1.068 /* exp(1.645 x 4 %) */
+
+static double seconds(uint64_t ns)
+{
+	return (double)ns / NS_PER_S;
+}
+
+static double loops_of(const struct subject *s)
+{
+	const struct evidence *e = &s->service->evidence;
+
+	return e->loops ? e->loops : fmax(e->processes_serving, 1);
+}
+
+static int add(struct subject const *s, struct advice *a, const struct blocked *b, char *what)
+{
+	double time_s = loops_of(s) * s->duration_s;
+	struct advice_blocking *list;
+
+	if (!what)
+		return -ENOMEM;
+	list = reallocarray(a->blocking, a->n_blocking + 1, sizeof(*list));
+	if (!list) {
+		free(what);
+		return -ENOMEM;
+	}
+	a->blocking = list;
+	list[a->n_blocking++] = (struct advice_blocking){
+		.what = what,
+		.count = b->count,
+		.sum_s = seconds(b->sum_ns),
+		.max_s = seconds(b->max_ns),
+		.share = time_s > 0 ? seconds(b->sum_ns) / time_s : NAN,
+	};
+	return 0;
+}
+
+static int by_sum(const void *left, const void *right)
+{
+	const struct advice_blocking *a = left, *b = right;
+
+	return (a->sum_s < b->sum_s) - (a->sum_s > b->sum_s);
+}
+
+/* Network waits whose peer is not among the peers. */
+static struct blocked network_rest(const struct service *service)
+{
+	struct blocked rest = service->blocked[PART_NETWORK];
+
+	for (size_t i = 0; i < service->n_peers; i++) {
+		const struct blocked *b = &service->peers[i].blocked;
+
+		rest.count -= b->count < rest.count ? b->count : rest.count;
+		rest.sum_ns -= b->sum_ns < rest.sum_ns ? b->sum_ns : rest.sum_ns;
+	}
+	return rest;
+}
+
+static int list_blocking(const struct subject *s, struct advice *a)
+{
+	const struct service *service = s->service;
+	struct sentences words = {.n = 0};
+	int r = 0;
+
+	for (size_t i = 0; i < service->n_peers && r == 0; i++) {
+		const struct peer *p = &service->peers[i];
+
+		if (p->blocked.count)
+			r = add(s, a, &p->blocked,
+				sentence_new(&words, "network wait for %s", p->address));
+	}
+	for (unsigned int i = 0; i < PART_WAIT_COUNT && r == 0; i++) {
+		struct blocked b = i == PART_NETWORK ? network_rest(service) : service->blocked[i];
+
+		if (!b.count)
+			continue;
+		if (i == PART_DISK && service->blocking_file)
+			r = add(s, a, &b,
+				sentence_new(&words, "disk wait, the longest for %s",
+					     service->blocking_file));
+		else
+			r = add(s, a, &b, sentence_new(&words, "%s wait", part_label(i)));
+	}
+	if (a->n_blocking)
+		qsort(a->blocking, a->n_blocking, sizeof(*a->blocking), by_sum);
+	return r;
+}
+
+uint32_t advice_blocking_kinds(const struct advice *a)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < a->n_blocking; i++)
+		n += a->blocking[i].max_s >= MATTERS_S || a->blocking[i].share >= MATTERS_SHARE;
+	return n;
+}
+
+static struct interval around(double estimate)
+{
+	return (struct interval){estimate, estimate / MODEL_ERROR_90, estimate * MODEL_ERROR_90};
+}
+
+int advice_loop(const struct subject *s, struct advice *a)
+{
+	double n = s->evidence.exact.requests, cpu_s = s->evidence.exact.cpu_s / n;
+	double cpus = s->evidence.cpus, loops = loops_of(s), blocked_s = 0, now, tuned, async;
+	double most = fmax(loops, ceil(cpus));
+	int r = list_blocking(s, a);
+
+	if (r < 0 || s->missing != REASON_UNDEFINED)
+		return r;
+	for (unsigned int i = 0; i < PART_WAIT_COUNT; i++)
+		blocked_s += seconds(s->service->blocked[i].sum_ns) / n;
+	now = fmin(cpus / cpu_s, loops / (cpu_s + blocked_s));
+	tuned = fmin(cpus / cpu_s, most / (cpu_s + blocked_s));
+	async = fmin(cpus, loops) / cpu_s;
+	if (!(now > 0) || !isfinite(async))
+		return 0;
+	a->now_per_s = around(now);
+	a->tuned_per_s = around(tuned);
+	a->async_per_s = around(async);
+	a->async_over_now = around(async / now);
+	a->tuned_over_now = around(tuned / now);
+	a->async_over_tuned = around(async / tuned);
+	a->now = (struct worker_plan){.processes = (uint32_t)loops, .threads = 1};
+	a->tuned.plan = (struct worker_plan){.processes = (uint32_t)most, .threads = 1};
+	a->tuned.per_s = tuned;
+	a->utilisation = fmin(now * cpu_s / cpus, 1);
+	return 0;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Question: which parts of the stack would another one replace, and is it known what both cost?
+ *
+ * Method: the components that were found (docs/method.md has their names) and the ports of peers.
+ * Of a Python service that goes to asyncio or uvloop, server and framework are swapped for uvicorn
+ * and starlette, an HTTP client for aiohttp, psycopg2 for asyncpg. Each swap is taken from costs
+ * measured on this machine where both sides were, else from the published pair nearest to it, else
+ * it stays unknown and widens kappa. An operation on a port that is a database's is no HTTP call;
+ * on any other it is one if an HTTP client was found, and may be one if none was.
+ *
+ * Assumptions: components found are those in use. A cost per call does not depend on what is sent.
+ */
+#include "advise/stack.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Ports that do not speak HTTP, and who does. */
+static const struct {
+	const char *end; /* of an address, or part of a path */
+	const char *client;
+} databases[] = {
+	{":5432", "psycopg2"},	{":6432", "psycopg2"}, {".s.PGSQL.", "psycopg2"},
+	{":6379", "redis-py"},	{"redis", "redis-py"}, {":3306", "mysqlclient"},
+	{"mysql", ""},		{":27017", "pymongo"}, {":11211", "memcached"},
+	{":9042", "cassandra"}, {":5672", "amqp"},     {":9092", "kafka"},
+	{":53", "resolver"},	{":1433", "tds"},      {":1521", "oracle"},
+};
+
+bool stack_has(const struct service *service, const char *component)
+{
+	for (size_t i = 0; i < service->surroundings.n_components; i++) {
+		if (strcmp(service->surroundings.components[i], component) == 0)
+			return true;
+	}
+	return false;
+}
+
+static const char *database_of(const char *address)
+{
+	size_t length = strlen(address);
+
+	for (size_t i = 0; i < sizeof(databases) / sizeof(*databases); i++) {
+		const char *end = databases[i].end;
+		size_t n = strlen(end);
+
+		if (end[0] == ':' ? length > n && strcmp(address + length - n, end) == 0
+				  : strstr(address, end) != NULL)
+			return databases[i].client;
+	}
+	return NULL;
+}
+
+/* The first of these costs whose component the service has; COST_COUNT: none. */
+static enum cost found(const struct service *service, const enum cost *costs, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (stack_has(service, cost_name(costs[i])))
+			return costs[i];
+	}
+	return COST_COUNT;
+}
+
+static bool measured(const struct prior *calibrated, enum cost cost)
+{
+	return calibrated && cost < COST_COUNT && calibrated[cost].hi > 0;
+}
+
+/* Adds a swap if both sides were measured. */
+static bool swap(struct stack *stack, enum cost from, enum cost to, double times)
+{
+	struct stack_change *c = &stack->change;
+
+	if (!measured(c->calibrated, from) || !measured(c->calibrated, to) ||
+	    c->n_swaps == SWAPS_MOST)
+		return false;
+	c->swaps[c->n_swaps++] = (struct swap){from, to, times};
+	return true;
+}
+
+static bool is_python(const struct service *service)
+{
+	return stack_has(service, "cpython") || stack_has(service, "python3");
+}
+
+static enum target suitable(const struct service *service)
+{
+	if (stack_has(service, "php-fpm") || stack_has(service, "php"))
+		return TARGET_SWOOLE;
+	if (stack_has(service, "java") || stack_has(service, "ruby"))
+		return TARGET_THREADS;
+	return TARGET_ASYNCIO;
+}
+
+static void recognise_http(const struct service *service, struct stack *stack, double calls)
+{
+	static const enum cost clients[] = {COST_REQUESTS, COST_HTTPX, COST_URLLIB3,
+					    COST_HTTP_CLIENT_PY};
+	enum cost from = found(service, clients, 4);
+
+	/* requests itself is nothing but Python; what it brings along is not. */
+	if (from == COST_COUNT && stack_has(service, "charset-normalizer"))
+		from = COST_REQUESTS;
+	if (from == COST_COUNT || !(calls > 0))
+		return;
+	stack->client = cost_name(from);
+	stack->other_client = "aiohttp";
+	stack->change.clients_known = true;
+	stack->change.known_calls += calls;
+	if (!swap(stack, from, COST_AIOHTTP, calls) && from == COST_REQUESTS)
+		stack->change.http_calls = calls;
+}
+
+static void recognise_clients(const struct service *service, struct stack *stack)
+{
+	double n = (double)service->requests.completed, http = 0, postgres = 0;
+
+	for (size_t i = 0; i < service->n_peers; i++) {
+		const struct peer *p = &service->peers[i];
+		const char *database = database_of(p->address);
+		double calls = n > 0 ? (double)p->operations / n : 0;
+
+		if (!database)
+			http += calls;
+		else
+			stack->change.known_calls += calls;
+		if (database && strcmp(database, "psycopg2") == 0)
+			postgres += calls;
+	}
+	stack->change.clients_known = !(http > 0);
+	recognise_http(service, stack, http);
+	if (postgres > 0 && stack_has(service, "psycopg2") &&
+	    swap(stack, COST_PSYCOPG2, COST_ASYNCPG, postgres) && !stack->client) {
+		stack->client = "psycopg2";
+		stack->other_client = "asyncpg";
+	}
+}
+
+static void recognise_server(const struct service *service, struct stack *stack)
+{
+	static const enum cost frameworks[] = {COST_FLASK, COST_DJANGO};
+	enum cost framework = found(service, frameworks, 2);
+	bool gunicorn = stack_has(service, "gunicorn");
+	bool flask = framework == COST_FLASK ||
+		     (framework == COST_COUNT && stack_has(service, "markupsafe"));
+
+	if (framework == COST_COUNT && flask)
+		framework = COST_FLASK;
+	if (gunicorn && measured(stack->change.calibrated, framework) &&
+	    measured(stack->change.calibrated, COST_STARLETTE) &&
+	    swap(stack, COST_GUNICORN, COST_UVICORN, 1)) {
+		(void)swap(stack, framework, COST_STARLETTE, 1);
+		stack->change.server_known = true;
+	} else if (flask) {
+		stack->change.framework =
+			gunicorn ? COST_GUNICORN_FLASK_TO_STARLETTE : COST_FLASK_TO_STARLETTE;
+	} else if (stack_has(service, "bottle")) {
+		stack->change.framework = COST_BOTTLE_TO_STARLETTE;
+	} else {
+		return;
+	}
+	stack->server = gunicorn ? "gunicorn" : "the server";
+	stack->other_server = "uvicorn and starlette";
+}
+
+struct stack stack_recognise(const struct service *service, enum target target,
+			     const struct prior *calibrated)
+{
+	struct stack stack = {.target = target == TARGET_AUTO ? suitable(service) : target};
+	bool python = is_python(service), known = service->surroundings.n_components > 0;
+	bool asyncio = stack.target == TARGET_ASYNCIO || stack.target == TARGET_UVLOOP;
+
+	stack.change = (struct stack_change){
+		.target = stack.target, .framework = COST_COUNT, .calibrated = calibrated};
+	stack.change.same_stack = stack.target == TARGET_THREADS;
+	stack.another_language = known && !stack.change.same_stack &&
+				 (python ? !asyncio
+					 : asyncio || (stack.target == TARGET_SWOOLE &&
+						       !stack_has(service, "php-fpm") &&
+						       !stack_has(service, "php")));
+	/* The client that costs so much is a Python one. */
+	stack.change.clients_known = known && !python;
+	if (python && asyncio) {
+		recognise_clients(service, &stack);
+		recognise_server(service, &stack);
+	}
+	return stack;
+}
+
+char *stack_source(const struct stack *stack, const struct kappa *kappa)
+{
+	const struct stack_change *c = &stack->change;
+	const char *loop = kappa_target_name(stack->target);
+	char *text = NULL;
+	int n;
+
+	if (c->whole_factor > 0)
+		n = asprintf(&text, "given by --cpu-factor");
+	else if (c->same_stack)
+		n = asprintf(&text, "the stack stays; what threads cost per operation: %s",
+			     cost_source(COST_OP_THREADS));
+	else if (c->n_swaps > 0 && !kappa->guessed)
+		n = asprintf(&text, "costs measured on this machine by ioprof calibrate; %s", loop);
+	else if (c->n_swaps > 0)
+		n = asprintf(&text, "in part measured by ioprof calibrate, in part a prior; %s",
+			     loop);
+	else if (!kappa->guessed)
+		n = asprintf(&text, "published pairs: %s", cost_source(c->framework));
+	else
+		n = asprintf(&text, "a %s, and %s costs per operation (%s)",
+			     cost_source(COST_FACTOR_UNKNOWN), loop,
+			     c->calibrated ? "measured here" : "measured on another machine");
+	return n < 0 ? NULL : text;
+}
