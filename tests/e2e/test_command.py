@@ -43,6 +43,7 @@ def watched(prof, pid):
 
 @pytest.mark.parametrize("args, says", [
     (["--help"], "Examples:"), (["-h"], "Examples:"), (["-p", "1", "--help"], "Examples:"),
+    (["-hp"], "Examples:"), (["--help", "--no-such"], "Examples:"), (["-Vzp"], "ioprof "),
     (["doctor", "--help"], "Exit status"), (["--version"], "ioprof "), (["-V"], "ioprof "), (["doctor", "-V"], "ioprof "),
 ])
 def test_help_and_version_go_to_stdout(args, says):

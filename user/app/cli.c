@@ -24,9 +24,21 @@ static const struct argp_option common_options[] = {
 };
 
 struct cli {
-	void *input; /* of the command's parser */
-	int asked;   /* KEY_HELP, KEY_VERSION or 0 */
+	argp_parser_t parse; /* the command's parser */
+	void *input;	     /* and its input */
+	int asked;	     /* KEY_HELP, KEY_VERSION or 0 */
 };
+
+/* The command's parser. Once help is asked for, what else stands there no longer matters. */
+static error_t parse_command(int key, char *arg, struct argp_state *state)
+{
+	const struct cli *cli = state->input;
+
+	if (cli->asked)
+		return 0;
+	state->input = cli->input;
+	return cli->parse(key, arg, state);
+}
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): argp says what a parser looks like */
 static error_t parse_common(int key, char *arg, struct argp_state *state)
@@ -36,13 +48,11 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
 	(void)arg;
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = cli->input;
+		state->child_inputs[0] = cli;
 		return 0;
 	case KEY_HELP:
 	case KEY_VERSION:
-		/* What else stands there no longer matters. */
 		cli->asked = key;
-		state->next = state->argc;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -128,7 +138,7 @@ static void print_help(const char *name, const struct argp *argp, const char *us
 enum cli_result cli_parse(const char *name, const struct argp *argp, int argc, char **argv,
 			  void *input)
 {
-	const struct argp command = {.options = argp->options, .parser = argp->parser};
+	const struct argp command = {.options = argp->options, .parser = parse_command};
 	const struct argp_child children[] = {{.argp = &command}, {0}};
 	const struct argp whole = {
 		.options = common_options,
@@ -136,9 +146,11 @@ enum cli_result cli_parse(const char *name, const struct argp *argp, int argc, c
 		.doc = argp->doc,
 		.children = children,
 	};
-	struct cli cli = {.input = input};
+	struct cli cli = {.parse = argp->parser, .input = input};
 	error_t error = argp_parse(&whole, argc, argv, ARGP_SILENT, NULL, &cli);
 
+	if (cli.asked)
+		error = 0;
 	if (error == EINVAL)
 		tell_bad_option(name, argp, argc, argv);
 	else if (error && error != CLI_TOLD)
