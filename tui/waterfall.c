@@ -28,13 +28,19 @@ static uint64_t latency_ns(const struct trace *trace)
 	return queue_ns(trace) + trace->wall_ns;
 }
 
+/* Requests by rising latency. */
+struct ranked {
+	const struct trace *trace;
+	uint64_t ns;
+};
+
 static int compare(const void *left, const void *right)
 {
-	const struct trace *a = *(const struct trace *const *)left;
-	const struct trace *b = *(const struct trace *const *)right;
-	uint64_t x = latency_ns(a), y = latency_ns(b);
+	const struct ranked *a = left, *b = right;
 
-	return x != y ? (x > y) - (x < y) : (a->key > b->key) - (a->key < b->key);
+	if (a->ns != b->ns)
+		return a->ns > b->ns ? 1 : -1;
+	return (a->trace->key > b->trace->key) - (a->trace->key < b->trace->key);
 }
 
 /* The rank of a quantile among n > 0. */
@@ -151,7 +157,7 @@ static size_t choose(size_t most, const struct choice **ret_shown)
 	return n;
 }
 
-static void draw_bars(const struct pane *pane, const struct trace *const *sorted, size_t n,
+static void draw_bars(const struct pane *pane, const struct ranked *sorted, size_t n,
 		      const struct choice *const *shown, size_t n_shown)
 {
 	int width = pane->width - LABEL_WIDTH - 1;
@@ -159,9 +165,9 @@ static void draw_bars(const struct pane *pane, const struct trace *const *sorted
 
 	if (!n_shown || width < 1)
 		return;
-	longest = (double)latency_ns(sorted[rank(shown[n_shown - 1]->q, n)]);
+	longest = (double)sorted[rank(shown[n_shown - 1]->q, n)].ns;
 	for (size_t i = 0; i < n_shown; i++) {
-		const struct trace *trace = sorted[rank(shown[i]->q, n)];
+		const struct trace *trace = sorted[rank(shown[i]->q, n)].trace;
 		int row = (int)i;
 
 		pane_field(pane, row, 1, 7, ROLE_DIM, shown[i]->name);
@@ -172,7 +178,7 @@ static void draw_bars(const struct pane *pane, const struct trace *const *sorted
 }
 
 static void draw_both_steps(const struct pane *pane, const struct service *service,
-			    const struct trace *const *sorted, size_t n)
+			    const struct ranked *sorted, size_t n)
 {
 	bool beside = pane->width >= 150;
 	struct pane first = *pane, second;
@@ -186,14 +192,14 @@ static void draw_both_steps(const struct pane *pane, const struct service *servi
 	}
 	if (first.height < 5 || first.width < 60)
 		return;
-	draw_steps(&first, service, sorted[rank(0.5, n)], "median");
-	draw_steps(&second, service, sorted[rank(0.99, n)], "p99");
+	draw_steps(&first, service, sorted[rank(0.5, n)].trace, "median");
+	draw_steps(&second, service, sorted[rank(0.99, n)].trace, "p99");
 }
 
 void waterfall_draw(const struct pane *pane, const struct service *service)
 {
 	const struct choice *shown[N_CHOICES];
-	const struct trace **sorted;
+	struct ranked *sorted;
 	size_t n = service->traces.n, most, n_shown;
 	struct pane bars, steps;
 	char title[80];
@@ -204,11 +210,12 @@ void waterfall_draw(const struct pane *pane, const struct service *service)
 		pane_rule(pane, 0, "sampled requests: none in this interval");
 		return;
 	}
-	sorted = calloc(n, sizeof(const struct trace *));
+	sorted = calloc(n, sizeof(*sorted));
 	if (!sorted)
 		return;
 	for (size_t i = 0; i < n; i++)
-		sorted[i] = &service->traces.kept[i];
+		sorted[i] = (struct ranked){&service->traces.kept[i],
+					    latency_ns(&service->traces.kept[i])};
 	qsort(sorted, n, sizeof(*sorted), compare);
 	most = (size_t)pane->height - 1;
 	if (most > 4 && pane->height < 22)

@@ -92,14 +92,12 @@ struct figure figure_short(double x)
 {
 	static const char *const names = "kMGTP";
 	struct figure f;
-	int i = -1;
+	int i = 0;
 
 	if (!isfinite(x) || x < 99999.5)
 		return figure_number(x);
-	while (i < 4 && x >= 999.5) {
+	for (x /= 1000; i < 4 && x >= 999.5; i++)
 		x /= 1000;
-		i++;
-	}
 	(void)snprintf(f.text, sizeof(f.text), "%.*f%c", decimals(x), x, names[i]);
 	return f;
 }
