@@ -11,6 +11,7 @@
 #include "view_draw.h"
 
 #define CURVE_LEAST 6	  /* rows a curve is readable in */
+#define SLOWER 1.1	  /* times as long, from which on an operation counts as slower */
 #define OPERATIONS_FEW 20 /* below so many the mean of a bin says little */
 
 enum field { ADDRESS, OPERATIONS, WAIT, P99, PER_REQUEST, SHARE, IN_FLIGHT, OUTSIDE, FIELD_COUNT };
@@ -78,6 +79,12 @@ static double value(const struct view_input *input, const struct view_state *sta
 	}
 }
 
+/* In at most 6 characters. */
+static struct figure count_of(uint64_t n)
+{
+	return n < 100000 ? figure_count(n) : figure_short((double)n);
+}
+
 static struct figure text(const struct view_input *input, const struct view_state *state, size_t i,
 			  size_t field)
 {
@@ -90,7 +97,7 @@ static struct figure text(const struct view_input *input, const struct view_stat
 	case SHARE:
 		return figure_percent(x);
 	case OUTSIDE:
-		return x < 1e6 ? figure_count((uint64_t)x) : figure_short(x);
+		return count_of(peer_at(input, state, i)->operations_outside);
 	default:
 		return figure_duration(x);
 	}
@@ -109,6 +116,7 @@ static double mean_of(const struct peer_load *load)
 static void draw_reading(const struct pane *pane, int row, const struct peer *peer)
 {
 	int first = -1, last = -1;
+	double slower;
 
 	for (int bin = 0; bin < IOP_IN_FLIGHT_BINS; bin++) {
 		if (peer->loads[bin].operations < OPERATIONS_FEW)
@@ -121,14 +129,13 @@ static void draw_reading(const struct pane *pane, int row, const struct peer *pe
 				 "Seen at one load only: how it takes more cannot be told.");
 		return;
 	}
-	(void)pane_print(
-		pane, row, 1, ROLE_PLAIN,
-		"With %u in flight an operation takes %sx as long as with %u.",
-		in_flight_floor((unsigned int)last),
-		figure_number(mean_of(&peer->loads[last]) / mean_of(&peer->loads[first])).text,
-		in_flight_floor((unsigned int)first));
+	slower = mean_of(&peer->loads[last]) / mean_of(&peer->loads[first]);
+	(void)pane_print(pane, row, 1, ROLE_PLAIN,
+			 slower < SLOWER ? "No slower with %u in flight than with %u: %sx."
+					 : "Slower with %u in flight than with %u: %sx.",
+			 in_flight_floor((unsigned int)last), in_flight_floor((unsigned int)first),
+			 figure_number(slower).text);
 }
-
 /* A column per load that was seen: its mean as height, the number in flight below. */
 static void draw_loads(const struct pane *pane, const struct peer *peer)
 {
@@ -140,28 +147,32 @@ static void draw_loads(const struct pane *pane, const struct peer *peer)
 		most = fmax(most,
 			    n && peer->loads[bin].operations ? mean_of(&peer->loads[bin]) : 0);
 	}
-	if (!n || pane->height < 3 || pane->width < 20)
+	if (!n || pane->height < 4 || pane->width < 20)
 		return;
 	at = 10;
 	slot = (pane->width - at) / n;
 	slot = slot > 10 ? 10 : slot < 1 ? 1 : slot;
 	pane_field(pane, 0, 0, -9, ROLE_DIM, figure_duration(most).text);
-	pane_field(pane, pane->height - 2, 0, -9, ROLE_DIM, "0");
-	pane_field(pane, pane->height - 1, 0, -9, ROLE_DIM, "in flight");
+	pane_field(pane, pane->height - 3, 0, -9, ROLE_DIM, "0");
+	pane_field(pane, pane->height - 2, 0, -9, ROLE_DIM, "in flight");
+	if (slot >= 7)
+		pane_field(pane, pane->height - 1, 0, -9, ROLE_DIM, "seen");
 	for (unsigned int bin = 0; bin < IOP_IN_FLIGHT_BINS; bin++) {
 		const struct peer_load *load = &peer->loads[bin];
 		int width = slot > 2 ? slot - 1 : 1;
-		struct pane bar = pane_part(pane, 0, at, pane->height - 1, width);
+		struct pane bar = pane_part(pane, 0, at, pane->height - 2, width);
 		double values[10];
 
 		if (!load->operations)
 			continue;
 		for (int i = 0; i < width; i++)
 			values[i] = mean_of(load);
-		chart_columns(&bar, load->operations < OPERATIONS_FEW ? ROLE_DIM : ROLE_WAIT,
-			      values, (size_t)width, most);
+		chart_columns(&bar, ROLE_WAIT, values, (size_t)width, most);
+		if (slot >= 7)
+			pane_field(pane, pane->height - 1, at, width, ROLE_DIM,
+				   count_of(load->operations).text);
 		if (slot >= 4 || (slot >= 3 && in_flight_floor(bin) < 100))
-			(void)pane_print(pane, pane->height - 1, at, ROLE_DIM, "%u",
+			(void)pane_print(pane, pane->height - 2, at, ROLE_DIM, "%u",
 					 in_flight_floor(bin));
 		at += slot;
 	}

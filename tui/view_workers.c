@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The selected service's threads over time: what each did second by second, and in a line what the
+ * The selected service's threads over time: what each did in each interval, and in a line what the
  * pool of them is short of, by the rules of model/pool.h.
  *
  * A cell of a thread's line is a snapshot: what the thread did most while it was not idle, in a
@@ -16,16 +16,13 @@
 #include "status.h"
 #include "view_draw.h"
 
-enum field { THREAD, TID, CPU, WAIT, RUN_QUEUE, IDLE, HISTORY, FIELD_COUNT };
+enum field { THREAD, TID, SERVES, CPU, WAIT, RUN_QUEUE, IDLE, HISTORY, FIELD_COUNT };
 
 static const struct column columns[FIELD_COUNT] = {
-	[THREAD] = {"THREAD", 12, 15, 100, true},
-	[TID] = {"TID", 7, 0, 60, false},
-	[CPU] = {"CPU", 6, 0, 90, false},
-	[WAIT] = {"WAIT", 6, 0, 80, false},
-	[RUN_QUEUE] = {"RUNQ", 6, 0, 85, false},
-	[IDLE] = {"IDLE", 6, 0, 70, false},
-	[HISTORY] = {"OVER TIME", 10, 1000, 75, true},
+	[THREAD] = {"THREAD", 12, 15, 100, true}, [TID] = {"TID", 7, 0, 60, false},
+	[SERVES] = {"SERVES", 6, 0, 35, true},	  [CPU] = {"CPU", 6, 0, 90, false},
+	[WAIT] = {"WAIT", 6, 0, 80, false},	  [RUN_QUEUE] = {"RUNQ", 6, 0, 85, false},
+	[IDLE] = {"IDLE", 6, 0, 70, false},	  [HISTORY] = {"OVER TIME", 10, 1000, 75, true},
 };
 
 static const struct lane *lane_at(const struct view_input *input, const struct view_state *state,
@@ -56,6 +53,8 @@ static double value(const struct view_input *input, const struct view_state *sta
 	switch (field) {
 	case TID:
 		return (double)lane->tid;
+	case SERVES:
+		return lane->serving + lane->loop;
 	case CPU:
 		return (double)lane->cpu_ns / whole;
 	case WAIT:
@@ -72,14 +71,24 @@ static double value(const struct view_input *input, const struct view_state *sta
 static struct figure text(const struct view_input *input, const struct view_state *state, size_t i,
 			  size_t field)
 {
+	const struct lane *lane = lane_at(input, state, i);
 	struct figure figure = {.text = ""};
 
-	if (field == HISTORY)
+	switch (field) {
+	case TID:
+		(void)snprintf(figure.text, sizeof(figure.text), "%d", (int)lane->tid);
 		return figure;
-	if (field != TID)
+	case SERVES:
+		(void)snprintf(figure.text, sizeof(figure.text), "%s",
+			       lane->loop      ? "loop"
+			       : lane->serving ? "worker"
+					       : "-");
+		return figure;
+	case HISTORY:
+		return figure;
+	default:
 		return figure_percent(value(input, state, i, field));
-	(void)snprintf(figure.text, sizeof(figure.text), "%d", (int)lane_at(input, state, i)->tid);
-	return figure;
+	}
 }
 
 /* ---- over time ---- */

@@ -17,6 +17,7 @@ static const struct choice {
 #define N_CHOICES (sizeof(choices) / sizeof(choices[0]))
 
 #define LABEL_WIDTH 18
+#define STEPS_LEAST 8 /* rows that steps are readable in */
 
 static uint64_t queue_ns(const struct trace *trace)
 {
@@ -110,36 +111,52 @@ static void draw_step(const struct pane *pane, int row, unsigned int kind, const
 		  look.ascii);
 }
 
+/* The duration from which on at most so many segments are as long. */
+static uint64_t longest(const struct trace *trace, size_t most)
+{
+	uint64_t least = 0;
+
+	for (size_t i = 0; i < trace->n_segments; i++) {
+		size_t longer = 0;
+
+		for (size_t k = 0; k < trace->n_segments; k++)
+			longer += trace->segments[k].ns >= trace->segments[i].ns;
+		if (longer > most && trace->segments[i].ns >= least)
+			least = trace->segments[i].ns + 1;
+	}
+	return least;
+}
+
+/* The request's segments in order; where there are more than rows the longest of them. */
 static void draw_steps(const struct pane *pane, const struct service *service,
 		       const struct trace *trace, const char *name)
 {
 	double whole = fmax((double)latency_ns(trace), 1), at = (double)queue_ns(trace);
+	size_t left_out = trace->truncated;
+	int row = 1 + (trace->queue_wait_ns != TRACE_NOT_KNOWN);
+	uint64_t least = longest(trace, (size_t)(pane->height - row - 1));
 	char title[80];
-	int row = 1;
 
 	(void)snprintf(title, sizeof(title), "%s: %s, step by step", name,
 		       figure_duration(whole / 1e9).text);
 	pane_rule(pane, 0, title);
-	if (trace->queue_wait_ns != TRACE_NOT_KNOWN)
-		draw_step(pane, row++, KIND_QUEUE, NULL, 0, at, whole);
-	for (size_t i = 0; i < trace->n_segments && row < pane->height; i++) {
+	if (row == 2)
+		draw_step(pane, 1, KIND_QUEUE, NULL, 0, at, whole);
+	for (size_t i = 0; i < trace->n_segments; i++) {
 		const struct trace_segment *segment = &trace->segments[i];
-		size_t left = trace->n_segments - i + trace->truncated;
+		const char *peer = segment->peer < service->n_peers
+					   ? service->peers[segment->peer].address
+					   : NULL;
 
-		if (segment->part >= PART_COUNT)
-			continue;
-		if (row == pane->height - 1 && left > 1) {
-			(void)pane_print(pane, row, 1, ROLE_DIM, "and %zu more", left);
-			return;
-		}
-		draw_step(pane, row++, kind_of_part((enum part)segment->part),
-			  segment->peer < service->n_peers ? service->peers[segment->peer].address
-							   : NULL,
-			  at, (double)segment->ns, whole);
+		if (segment->ns < least || segment->part >= PART_COUNT)
+			left_out++;
+		else
+			draw_step(pane, row++, kind_of_part((enum part)segment->part), peer, at,
+				  (double)segment->ns, whole);
 		at += (double)segment->ns;
 	}
-	if (trace->truncated && row < pane->height)
-		(void)pane_print(pane, row, 1, ROLE_DIM, "and %u more", trace->truncated);
+	if (left_out)
+		(void)pane_print(pane, row, 1, ROLE_DIM, "and %zu shorter ones", left_out);
 }
 
 /* The choices that fit, by rising latency. */
@@ -177,22 +194,24 @@ static void draw_bars(const struct pane *pane, const struct ranked *sorted, size
 	}
 }
 
+/* Side by side, else one above the other, else that of the slow one alone. */
 static void draw_both_steps(const struct pane *pane, const struct service *service,
 			    const struct ranked *sorted, size_t n)
 {
-	bool beside = pane->width >= 150;
-	struct pane first = *pane, second;
+	struct pane first = *pane, second = *pane;
 
-	if (beside) {
+	if (pane->height < STEPS_LEAST || pane->width < 60)
+		return;
+	if (pane->width >= 150) {
 		first.width = pane->width / 2 - 1;
 		second = pane_part(pane, 0, pane->width / 2, pane->height, pane->width);
 	} else {
 		first.height = pane->height / 2;
-		second = pane_part(pane, first.height, 0, pane->height, pane->width);
+		if (first.height >= STEPS_LEAST)
+			second = pane_part(pane, first.height, 0, pane->height, pane->width);
 	}
-	if (first.height < 5 || first.width < 60)
-		return;
-	draw_steps(&first, service, sorted[rank(0.5, n)].trace, "median");
+	if (first.height >= STEPS_LEAST)
+		draw_steps(&first, service, sorted[rank(0.5, n)].trace, "median");
 	draw_steps(&second, service, sorted[rank(0.99, n)].trace, "p99");
 }
 

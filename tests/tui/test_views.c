@@ -20,6 +20,7 @@
 #include "canvas.h"
 #include "cases.h"
 #include "kind.h"
+#include "report/document.h"
 #include "shop.h"
 #include "view.h"
 
@@ -29,7 +30,8 @@
 struct scene {
 	const char *name;
 	struct snapshot *(*second)(unsigned int tick); /* or */
-	const char *golden_case;
+	const char *golden_case;		       /* or */
+	const char *recording; /* a document as ioprof --json wrote it of its demo service */
 	const struct advice *(*advice)(void);
 	struct view_state state;
 };
@@ -47,6 +49,7 @@ static const struct scene scenes[] = {
 	{.name = "losses", .golden_case = "losses"},
 	{.name = "hostile", .golden_case = "hostile"},
 	{.name = "many-peers", .golden_case = "two-services", .state = {.row = {[VIEW_PEERS] = 7}}},
+	{.name = "recorded", .recording = "recorded.json"},
 	{.name = "nothing"},
 };
 #define N_SCENES (sizeof(scenes) / sizeof(scenes[0]))
@@ -60,6 +63,21 @@ struct stage {
 	struct view_input input;
 };
 
+static char *read_file(const char *path)
+{
+	_cleanup_fclose_ FILE *file = fopen(path, "r");
+	char *text = NULL;
+	size_t size = 0;
+
+	if (!file)
+		return NULL;
+	if (getdelim(&text, &size, '\0', file) < 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
 static struct snapshot *make_case(const char *name)
 {
 	for (size_t i = 0; i < n_golden_cases; i++) {
@@ -68,6 +86,18 @@ static struct snapshot *make_case(const char *name)
 	}
 	fail_msg("no case %s", name);
 	return NULL;
+}
+
+static struct snapshot *read_recording(const char *path)
+{
+	_cleanup_free_ char *text = read_file(path);
+	struct document_error error = {{0}};
+	struct snapshot *s = NULL;
+
+	assert_non_null(text);
+	if (document_parse(text, strlen(text), &s, &error) < 0)
+		fail_msg("%s: %s", path, error.text);
+	return s;
 }
 
 static void take_second(struct stage *stage, struct snapshot *s, bool recent)
@@ -89,6 +119,8 @@ static void set_up(struct stage *stage, const struct scene *scene)
 	*stage = (struct stage){0};
 	for (unsigned int i = 0; scene->second && i < SECONDS; i++)
 		take_second(stage, scene->second(i), i >= SECONDS - RECENT);
+	if (scene->recording)
+		take_second(stage, read_recording(scene->recording), true);
 	if (scene->golden_case)
 		take_second(stage, make_case(scene->golden_case), true);
 	stage->input.s = stage->s;
@@ -150,21 +182,6 @@ static char *draw_all(const struct stage *stage, const struct view_state *state,
 			print_row(out, canvas, row, roles);
 	}
 	assert_int_equal(fclose(out), 0);
-	return text;
-}
-
-static char *read_file(const char *path)
-{
-	_cleanup_fclose_ FILE *file = fopen(path, "r");
-	char *text = NULL;
-	size_t size = 0;
-
-	if (!file)
-		return NULL;
-	if (getdelim(&text, &size, '\0', file) < 0) {
-		free(text);
-		return NULL;
-	}
 	return text;
 }
 

@@ -53,7 +53,7 @@ static void test_states(void **state)
 		{{.cpu = 5, .run_queue = 50, .wait = 760, .service_time = 10}, POOL_OVERSUBSCRIBED},
 		{{.cpu = 100, .wait = 800, .queued = 11, .service_time = 100}, POOL_STARVED},
 		{{.cpu = 500, .wait = 400, .queued = 11, .service_time = 100}, POOL_SATURATED},
-		{{.cpu = 100, .wait = 800, .queued = 9, .service_time = 100}, POOL_BALANCED},
+		{{.cpu = 100, .wait = 800, .queued = 9, .service_time = 100}, POOL_FULL},
 		{{.cpu = 100, .wait = 799, .queued = 50, .service_time = 100}, POOL_BALANCED},
 		{{.cpu = 299, .service_time = 100}, POOL_IDLE},
 		{{.cpu = 300, .service_time = 100}, POOL_BALANCED},
@@ -78,6 +78,24 @@ static void test_shares(void **state)
 	assert_float_equal(pool.run_queue, 0.05, 1e-9);
 	assert_float_equal(pool.wait, 0.25, 1e-9);
 	assert_float_equal(pool.idle, 0.6, 1e-9);
+}
+
+/* A master, helpers: only where a pool answers do they count. */
+static void test_threads_that_serve(void **state)
+{
+	struct lane lanes[] = {{.serving = true, .cpu_ns = 100 * MS, .idle_ns = 100 * MS},
+			       {.wait_ns = 600 * MS}};
+	struct service service = {.requests.completed = 1, .lanes = lanes, .n_lanes = 2};
+	struct pool pool;
+
+	(void)state;
+	derive_pool(&service, &pool);
+	assert_float_equal(pool.cpu, 0.5, 1e-9);
+	assert_float_equal(pool.wait, 0, 1e-9);
+	service.evidence = (struct evidence){.opened_by_loop = 1, .pool_ns = 1};
+	derive_pool(&service, &pool);
+	assert_float_equal(pool.cpu, 0.125, 1e-9);
+	assert_float_equal(pool.wait, 0.75, 1e-9);
 }
 
 static void test_nothing_seen(void **state)
@@ -122,6 +140,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_states),
 		cmocka_unit_test(test_shares),
+		cmocka_unit_test(test_threads_that_serve),
 		cmocka_unit_test(test_nothing_seen),
 		cmocka_unit_test(test_checks),
 	};

@@ -12,12 +12,16 @@ static double quotient(double a, double b)
 
 static void add_up(const struct service *service, struct pool *pool)
 {
+	bool pooled = derive_concurrency(service) == CONCURRENCY_EVENT_LOOP_THREADS;
 	double all;
 
 	*pool = (struct pool){.state = POOL_UNKNOWN};
 	for (size_t i = 0; i < service->n_lanes; i++) {
 		const struct lane *lane = &service->lanes[i];
 
+		/* A master that waits for its workers is none of them. */
+		if (!lane->serving && !pooled)
+			continue;
 		pool->cpu += (double)lane->cpu_ns;
 		pool->wait += (double)lane->wait_ns;
 		pool->run_queue += (double)lane->run_queue_ns;
@@ -40,7 +44,9 @@ static enum pool_state state_of(const struct service *service, const struct pool
 		return POOL_UNKNOWN;
 	if (pool->run_queue > pool->cpu && pool->run_queue >= POOL_NOTABLE * (1 - pool->idle))
 		return POOL_OVERSUBSCRIBED;
-	if (busy >= POOL_FULL && queued >= POOL_QUEUE)
+	if (busy >= POOL_TAKEN && !(queued >= POOL_QUEUE))
+		return POOL_FULL;
+	if (busy >= POOL_TAKEN)
 		return pool->wait > pool->cpu ? POOL_STARVED : POOL_SATURATED;
 	return busy < POOL_LOW ? POOL_IDLE : POOL_BALANCED;
 }

@@ -6,11 +6,13 @@
  *   unknown         no request was completed, or no thread was seen
  *   oversubscribed  of the threads' time, waiting for a processor is more than running, and at
  *                   least POOL_NOTABLE of what they are not idle
- *   starved,        the workers are busy at least POOL_FULL of their time, and requests queue at
- *   saturated       least POOL_QUEUE of their service time; starved if the threads wait more than
- *                   they run, otherwise saturated
+ *   starved,        the workers are busy at least POOL_TAKEN of their time, and requests queue at
+ *   saturated,      least POOL_QUEUE of their service time: starved if the threads wait more than
+ *   full            they run, otherwise saturated; full if requests queue less
  *   idle            the workers are busy less than POOL_LOW of their time
  *   balanced        none of these
+ *
+ * The threads are those that read requests; all of them where a pool behind an event loop answers.
  */
 #ifndef IOPROF_MODEL_POOL_H
 #define IOPROF_MODEL_POOL_H
@@ -18,7 +20,7 @@
 #include "model/snapshot.h"
 
 #define POOL_NOTABLE 0.05
-#define POOL_FULL 0.9
+#define POOL_TAKEN 0.9
 #define POOL_QUEUE 0.1
 #define POOL_LOW 0.3
 
@@ -31,7 +33,7 @@ enum pool_state {
 };
 /* clang-format on */
 
-/* Shares of all its threads' time, 0..1; NAN where there is none. */
+/* Shares of the threads' time, 0..1; NAN where there is none. */
 struct pool {
 	enum pool_state state;
 	double cpu, wait, run_queue, idle;
