@@ -373,8 +373,8 @@ static int prepare(struct exporting *e)
 	listen_describe(e->listen_fd, e->where);
 	if (!options->address.loopback)
 		log_error(
-			"warning: whoever reaches %s %s reads names, addresses and figures of the services%s",
-			e->where, e->token ? "and has the token" : "",
+			"warning: whoever reaches %s%s reads names, addresses and figures of the services%s",
+			e->where, e->token ? " and has the token" : "",
 			e->token ? ", and the token goes there unencrypted"
 				 : ": --token-file asks for a token");
 	return EXIT_STATUS_DONE;
