@@ -21,4 +21,7 @@ int record_run(int argc, char **argv);
 /* "ioprof report FILE...": what recordings come to. */
 int report_run(int argc, char **argv);
 
+/* "ioprof diff BEFORE AFTER": what changed between two recordings. */
+int diff_run(int argc, char **argv);
+
 #endif

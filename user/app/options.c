@@ -313,7 +313,7 @@ enum cli_result options_parse(int argc, char **argv, struct options *ret_options
 	static const struct options_command observe = {
 		.name = "ioprof",
 		.usage =
-			"ioprof -p PID[,PID...] [OPTION...]\n       ioprof export -p PID [OPTION...]\n       ioprof record -p PID -o FILE [OPTION...]\n       ioprof report FILE...\n       ioprof doctor",
+			"ioprof -p PID[,PID...] [OPTION...]\n       ioprof export -p PID [OPTION...]\n       ioprof record -p PID -o FILE [OPTION...]\n       ioprof report FILE...\n       ioprof diff BEFORE AFTER\n       ioprof doctor",
 		.doc = doc,
 	};
 

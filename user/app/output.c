@@ -12,8 +12,7 @@
 #include "base/error.h"
 #include "base/log.h"
 
-/* What the terminal behind stdout can show; what is no terminal gets 80 columns and no colours. */
-static struct report_opts describe_terminal(void)
+struct report_opts output_describe_terminal(void)
 {
 	struct report_opts opts = {.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0};
 	const char *type = getenv("TERM");
@@ -31,7 +30,7 @@ static struct report_opts describe_terminal(void)
 int output_report(const struct snapshot *s, const struct json_opts *json,
 		  const struct advice_opts *advice)
 {
-	struct report_opts opts = describe_terminal();
+	struct report_opts opts = output_describe_terminal();
 	int r;
 
 	opts.advice = advice;

@@ -5,6 +5,9 @@
 
 #include "report/report.h"
 
+/* What the terminal behind it can show; what is no terminal gets 80 columns and no colours. */
+struct report_opts output_describe_terminal(void);
+
 /* Writes a report and sees to it that it arrives: as JSON, or json NULL as text with this
  * advice. Returns 0 or -errno. */
 int output_report(const struct snapshot *s, const struct json_opts *json,

@@ -12,8 +12,10 @@
 
 void gathering_done(struct gathering *gathering)
 {
-	for (size_t i = 0; i < gathering->n_hosts; i++)
+	for (size_t i = 0; i < gathering->n_hosts; i++) {
 		snapshot_free(gathering->hosts[i].sum);
+		free(gathering->hosts[i].spreads);
+	}
 	free(gathering->hosts);
 	*gathering = (struct gathering){0};
 }
@@ -72,6 +74,22 @@ static bool within_limits(const struct snapshot *s)
 	       s->n_notes <= GATHER_NOTES_MOST && s->n_programs <= GATHER_NOTES_MOST;
 }
 
+/* n_before: services there were before this interval. */
+static int add_spreads(struct gathered *host, size_t n_before, const struct snapshot *s)
+{
+	size_t n = host->sum->n_services;
+	struct spread *spreads = reallocarray(host->spreads, n ? n : 1, sizeof(*spreads));
+
+	if (!spreads)
+		return -ENOMEM;
+	host->spreads = spreads;
+	for (size_t i = n_before; i < n; i++)
+		spreads[i] = (struct spread){0};
+	for (size_t i = 0; i < s->n_services; i++)
+		spread_add(&spreads[snapshot_find_by_name(host->sum, s, i)], s, &s->services[i]);
+	return 0;
+}
+
 static int add_host(struct gathering *gathering, struct snapshot *s)
 {
 	struct gathered *hosts;
@@ -87,26 +105,30 @@ static int add_host(struct gathering *gathering, struct snapshot *s)
 		.end_unix_ns = end_of(s),
 		.intervals = 1,
 	};
-	return 0;
+	return add_spreads(&hosts[gathering->n_hosts - 1], 0, s);
 }
 
 int gathering_add(struct gathering *gathering, struct snapshot *s)
 {
 	_cleanup_(snapshot_freep) struct snapshot *owned = s;
 	struct gathered *host = find_host(gathering, s);
+	size_t n_before, n_hosts = gathering->n_hosts;
 	uint64_t overlap;
 	int r;
 
 	if (!host) {
 		r = add_host(gathering, s);
-		if (r == 0)
+		if (gathering->n_hosts > n_hosts)
 			(void)TAKE(owned);
 		return r;
 	}
+	n_before = host->sum->n_services;
 	overlap = overlap_ns(host, s);
 	if (overlap && shares_service(host->sum, s))
 		host->repeated++;
 	r = snapshot_add_by_name(host->sum, s, s->duration_ns - overlap);
+	if (r == 0)
+		r = add_spreads(host, n_before, s);
 	if (r < 0)
 		return r;
 	if (end_of(s) > host->end_unix_ns)

@@ -10,6 +10,7 @@
 #ifndef IOPROF_MODEL_GATHER_H
 #define IOPROF_MODEL_GATHER_H
 
+#include "model/measure.h"
 #include "model/snapshot.h"
 
 /* More than that of all kinds together is no honest recording. */
@@ -20,7 +21,8 @@
 
 struct gathered {
 	struct snapshot *sum;
-	int64_t end_unix_ns; /* the latest end of an interval */
+	struct spread *spreads; /* of each service of sum, between intervals */
+	int64_t end_unix_ns;	/* the latest end of an interval */
 	uint64_t intervals;
 	/* intervals in which a service was observed that had been observed at that time already:
 	 * its requests count twice */

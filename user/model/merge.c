@@ -383,9 +383,7 @@ static size_t namesakes_before(const struct snapshot *s, size_t service)
 	return n;
 }
 
-/* The service of dst that goes with one of src: the second of a name with the second of that name.
- * dst->n_services if there is none. */
-static size_t find_namesake(const struct snapshot *dst, const struct snapshot *src, size_t service)
+size_t snapshot_find_by_name(const struct snapshot *dst, const struct snapshot *src, size_t service)
 {
 	size_t before = namesakes_before(src, service), at;
 
@@ -406,7 +404,7 @@ int snapshot_add_by_name(struct snapshot *dst, const struct snapshot *src, uint6
 	dst->cost_known &= src->cost_known;
 	r = accumulate_rest(dst, src);
 	for (size_t i = 0; r >= 0 && i < src->n_services; i++) {
-		size_t at = find_namesake(dst, src, i);
+		size_t at = snapshot_find_by_name(dst, src, i);
 
 		if (at == dst->n_services) {
 			struct service *grown = reallocarray(dst->services, at + 1, sizeof(*grown));

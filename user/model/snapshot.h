@@ -244,4 +244,8 @@ int snapshot_merge(struct snapshot *dst, const struct snapshot *src);
  */
 int snapshot_add_by_name(struct snapshot *dst, const struct snapshot *src, uint64_t duration_ns);
 
+/* The service of dst that so goes with one of src; dst->n_services if there is none. */
+size_t snapshot_find_by_name(const struct snapshot *dst, const struct snapshot *src,
+			     size_t service);
+
 #endif
