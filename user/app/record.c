@@ -25,7 +25,8 @@
 #define DEFAULT_INTERVAL_NS (10 * CLOCK_NS_PER_S)
 /* The kernel's table of sampled requests is emptied so often at least. */
 #define UNSEEN_NS (10 * CLOCK_NS_PER_S)
-#define HOW_TO_SHOW 3 /* the group of options.def that is about reports */
+#define HOW_TO_SHOW 3 /* groups of options.def that are about reports */
+#define WHAT_IF 4
 
 enum { KEY_OUTPUT = 'o', KEY_APPEND = 0x200, KEY_NO_TRACES };
 
@@ -97,7 +98,7 @@ static enum cli_result parse(int argc, char **argv, struct recorder *o)
 		.more = own_options,
 		.parse = parse_own,
 		.input = o,
-		.left_out = HOW_TO_SHOW,
+		.left_out = 1u << HOW_TO_SHOW | 1u << WHAT_IF,
 	};
 	enum cli_result result = options_parse_command(&command, argc, argv, &o->options);
 
