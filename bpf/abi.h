@@ -217,6 +217,15 @@ struct iop_thread_record {
 
 _Static_assert(sizeof(struct iop_thread_record) == 96, "no padding");
 
+/* One process's hold of a listening socket, as the iterator report_listeners writes it. */
+struct iop_listener_record {
+	__u64 socket; /* only compared: others may hold the same one */
+	__u32 tgid;
+	__u32 port; /* host order; 0 for unix */
+};
+
+_Static_assert(sizeof(struct iop_listener_record) == 16, "no padding");
+
 /* What a system call waits for when it blocks. Table syscall_kinds in .rodata, index: system call
  * number. */
 enum iop_kind {

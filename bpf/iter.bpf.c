@@ -106,6 +106,33 @@ int find_sockets(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
+/* Who listens, on the whole machine: stream sockets, each with every process that holds it. */
+SEC("iter/task_file")
+int report_listeners(struct bpf_iter__task_file *ctx)
+{
+	struct iop_listener_record record = {};
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct sock *sk;
+	u16 family;
+	u8 state;
+
+	if (!task || !file)
+		return 0;
+	sk = file_sock(file);
+	if (!sk)
+		return 0;
+	family = sock_family(sk);
+	state = SOCK_READ(sk, __sk_common.skc_state);
+	if (state != TCP_LISTEN || (family != AF_UNIX && family != AF_INET && family != AF_INET6))
+		return 0;
+	record.socket = (u64)sk;
+	record.tgid = task->tgid;
+	record.port = family == AF_UNIX ? 0 : SOCK_READ(sk, __sk_common.skc_num);
+	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+	return 0;
+}
+
 /* What every observed thread has done so far, what it is doing right now included. */
 SEC("iter/task")
 int report_threads(struct bpf_iter__task *ctx)

@@ -93,6 +93,26 @@ static void each_process_counts_once(void **state)
 	assert_int_equal(o.n_pids, 2);
 }
 
+static void selectors_are_told_apart(void **state)
+{
+	_cleanup_(options_free) struct options o = {0};
+
+	(void)state;
+	assert_int_equal(parse("-a --comm=x --port=80 --port=080 --unit=u --container=abcd "
+			       "--cgroup=/g --comm=x --comm=y --wait --max-services=9",
+			       &o),
+			 CLI_PARSED);
+	assert_int_equal(o.n_pids, 0);
+	assert_int_equal(o.selectors.n, 7);
+	assert_int_equal(o.selectors.items[1].kind, SELECTOR_PORT);
+	assert_int_equal(o.selectors.items[1].port, 80);
+	assert_string_equal(o.selectors.items[4].text, "/g");
+	/* What is left by the others. */
+	assert_int_equal(o.selectors.items[6].kind, SELECTOR_ALL);
+	assert_true(o.wait);
+	assert_int_equal(o.max_services, 9);
+}
+
 static void the_last_format_wins(void **state)
 {
 	_cleanup_(options_free) struct options o = {0};
@@ -117,6 +137,14 @@ static void wrong_lines_are_told_once(void **state)
 {
 	static const char *const lines[] = {
 		"",
+		"--wait",
+		"-p 1 --wait",
+		"--port 0",
+		"--port 65536",
+		"--port http",
+		"--cgroup a/b",
+		"--container abc",
+		"-a --max-services 0",
 		"-d 1",
 		"-p",
 		"-p abc",
@@ -163,6 +191,7 @@ int main(void)
 		cmocka_unit_test(every_option_arrives),
 		cmocka_unit_test(defaults_are_zero),
 		cmocka_unit_test(each_process_counts_once),
+		cmocka_unit_test(selectors_are_told_apart),
 		cmocka_unit_test(the_last_format_wins),
 		cmocka_unit_test(seconds_are_exact),
 		cmocka_unit_test(wrong_lines_are_told_once),

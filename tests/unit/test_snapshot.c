@@ -262,22 +262,30 @@ static void test_neutral(void **state)
 	assert_same(a, expected);
 }
 
-static void test_mismatch(void **state)
+static void test_services_that_came_later(void **state)
 {
-	OWNED struct snapshot *a = make(1, db), *expected = make(1, db), *two = snapshot_new(2);
+	OWNED struct snapshot *a = make(1, db), *two = snapshot_new(2), *one = snapshot_new(1);
 
 	(void)state;
-	assert_int_equal(snapshot_merge(a, two), -EINVAL);
-	assert_same(a, expected);
+	two->services[1].requests.completed = 7;
+	assert_int_equal(snapshot_merge(a, two), 0);
+	assert_int_equal(a->n_services, 2);
+	assert_int_equal(a->services[1].requests.completed, 7);
+	/* Services never become fewer. */
+	assert_int_equal(snapshot_merge(a, one), -EINVAL);
+	assert_int_equal(a->n_services, 2);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_new_and_free), cmocka_unit_test(test_growth),
-		cmocka_unit_test(test_merge),	     cmocka_unit_test(test_associative),
-		cmocka_unit_test(test_additive),     cmocka_unit_test(test_neutral),
-		cmocka_unit_test(test_mismatch),
+		cmocka_unit_test(test_new_and_free),
+		cmocka_unit_test(test_growth),
+		cmocka_unit_test(test_merge),
+		cmocka_unit_test(test_associative),
+		cmocka_unit_test(test_additive),
+		cmocka_unit_test(test_neutral),
+		cmocka_unit_test(test_services_that_came_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -284,7 +284,7 @@ static int wait_for_event(struct exporting *e, enum watch_event *ret_event)
 		take_earlier(&at_ns, push_deadline_ns(e->push));
 	r = watch_set_alarm(&e->observation.watch, at_ns);
 	if (r == 0)
-		r = watch_wait(&e->observation.watch, ret_event);
+		r = observation_wait(&e->observation, ret_event);
 	if (r == 0 && e->server)
 		serve_run(e->server, clock_monotonic_ns());
 	if (r == 0 && e->push)

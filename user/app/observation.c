@@ -9,12 +9,16 @@
 #include "app/privileges.h"
 #include "app/targets.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "target/target.h"
 
 /* Of a service whose first process is gone, so many processes are waited for at a time. */
 #define WATCHED_MAX 64
+/* How often selectors look for new processes. */
+#define LOOK_EVERY_NS CLOCK_NS_PER_S
+#define DEFAULT_MAX_SERVICES 256
 /* How much of the service's name the progress line shows. */
 #define NAME_COLUMNS 24
 
@@ -67,21 +71,26 @@ int observation_process_ended(struct observation *o)
 {
 	int r;
 
-	if (o->watch.n_processes > 0)
+	if (o->watch.n_processes > 0 || o->selection)
 		return 1;
 	r = watch_remaining(o);
 	return r > 0 ? 1 : r;
 }
 
 /* The name the progress line shows. Without one it does without. */
-static char *short_name(pid_t pid)
+static char *short_name(const struct options *options)
 {
 	_cleanup_free_ char *bytes = NULL;
 	_cleanup_free_ char *text = NULL;
+	const char *selected = options->selectors.n ? options->selectors.items[0].text : "";
 
-	if (target_process_name(pid, &bytes) < 0)
-		return NULL;
-	text = text_sanitize(bytes);
+	if (options->n_pids) {
+		if (target_process_name(options->pids[0], &bytes) < 0)
+			return NULL;
+	} else {
+		bytes = strdup(*selected ? selected : "all services");
+	}
+	text = bytes ? text_sanitize(bytes) : NULL;
 	return text ? text_truncate(text, NAME_COLUMNS) : NULL;
 }
 
@@ -92,6 +101,8 @@ static int wait_for_processes(struct observation *o, const struct options *optio
 	r = watch_open(&o->watch);
 	for (size_t i = 0; i < options->n_pids && r == 0; i++)
 		r = watch_add_process(&o->watch, options->pids[i]);
+	if (r == 0 && options->selectors.n > 0)
+		r = watch_look_every(&o->watch, LOOK_EVERY_NS);
 	return r;
 }
 
@@ -102,6 +113,10 @@ static int attach(struct observation *o, const struct options *options,
 	const struct probe_opts opts = {
 		.pids = options->pids,
 		.n_pids = options->n_pids,
+		.max_services = (unsigned int)options->n_pids +
+				selection_services(&options->selectors,
+						   options->max_services ? options->max_services
+									 : DEFAULT_MAX_SERVICES),
 		.max_peers = options->max_peers,
 		.max_processes = options->max_processes,
 		.socket_set = options->socket_set,
@@ -109,7 +124,7 @@ static int attach(struct observation *o, const struct options *options,
 	};
 	int r;
 
-	o->name = short_name(options->pids[0]);
+	o->name = short_name(options);
 	r = wait_for_processes(o, options);
 	if (r < 0) {
 		ret_error->exit_status = EXIT_STATUS_FAILED;
@@ -140,11 +155,66 @@ static int begin_surroundings(struct observation *o, const struct options *optio
 	return r;
 }
 
+/* What the selectors select by now. Returns an exit status, having said why. */
+static int select_first(struct observation *o, const struct options *options)
+{
+	const struct selector *missing;
+	int r;
+
+	if (options->selectors.n == 0)
+		return EXIT_STATUS_DONE;
+	r = selection_new(&options->selectors, o->probe, o->surroundings, &o->selection);
+	if (r == 0)
+		r = selection_look(o->selection);
+	if (r < 0) {
+		log_error("cannot look for processes: %s: 'ioprof doctor' shows what is missing",
+			  strerror(-r));
+		return EXIT_STATUS_FAILED;
+	}
+	missing = options->wait ? NULL : selection_missing(o->selection);
+	if (!missing)
+		return EXIT_STATUS_DONE;
+	if (missing->kind == SELECTOR_ALL)
+		log_error(
+			"nothing here accepts connections but what is observed already: leave out --all, or wait for more (--wait)");
+	else
+		log_error(
+			"no process matches --%s=%s: check it, for example with 'ps -eo pid,comm,cgroup' or 'ss -lptn', or wait for one (--wait)",
+			selector_option(missing->kind), missing->text);
+	return EXIT_STATUS_FAILED;
+}
+
+/* Until the selectors have selected something. Returns an exit status, having said why. */
+static int wait_for_selection(struct observation *o, const struct options *options)
+{
+	enum watch_event event = WATCH_LOOK;
+	int r = 0;
+
+	if (!o->selection || options->n_pids || selection_found(o->selection))
+		return EXIT_STATUS_DONE;
+	log_error("no process matches yet: waiting for one; Ctrl-C ends");
+	while (r == 0 && !selection_found(o->selection) && event != WATCH_SIGNAL &&
+	       event != WATCH_READER_CLOSED) {
+		r = watch_wait(&o->watch, &event);
+		if (r == 0 && event == WATCH_LOOK)
+			r = selection_look(o->selection);
+	}
+	if (r == 0 && selection_found(o->selection))
+		return EXIT_STATUS_DONE;
+	if (r < 0)
+		log_error("cannot look for processes: %s", strerror(-r));
+	else
+		log_error("no process matched until now: check the selectors");
+	return EXIT_STATUS_FAILED;
+}
+
 int observation_start(struct observation *o, const struct options *options)
 {
 	struct probe_error error = {0};
+	int status;
 
-	if (!targets_check(options->pids, options->n_pids))
+	if (!targets_resolve(options->pids, options->n_pids) ||
+	    !targets_check(options->pids, options->n_pids))
 		return EXIT_STATUS_FAILED;
 	if (attach(o, options, &error) < 0) {
 		log_error("%s: %s", error.cause, error.fix);
@@ -154,11 +224,29 @@ int observation_start(struct observation *o, const struct options *options)
 		log_error("out of memory: free some");
 		return EXIT_STATUS_FAILED;
 	}
-	return privileges_drop(o->probe);
+	status = select_first(o, options);
+	if (status == EXIT_STATUS_DONE)
+		status = privileges_drop(o->probe);
+	return status == EXIT_STATUS_DONE ? wait_for_selection(o, options) : status;
+}
+
+int observation_wait(struct observation *o, enum watch_event *ret_event)
+{
+	int r;
+
+	for (;;) {
+		r = watch_wait(&o->watch, ret_event);
+		if (r < 0 || *ret_event != WATCH_LOOK)
+			return r;
+		r = selection_look(o->selection);
+		if (r < 0)
+			return r;
+	}
 }
 
 void observation_stop(struct observation *o)
 {
+	selection_free(TAKE(o->selection));
 	probe_close(TAKE(o->probe));
 	watch_close(&o->watch);
 }

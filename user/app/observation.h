@@ -8,6 +8,7 @@
 #define IOPROF_APP_OBSERVATION_H
 
 #include "app/options.h"
+#include "app/selection.h"
 #include "app/surroundings.h"
 #include "app/watch.h"
 #include "probe/probe.h"
@@ -17,6 +18,7 @@ struct observation {
 	struct watch watch; /* also of the end of the services' processes */
 	struct probe *probe;
 	struct surroundings_reader *surroundings;
+	struct selection *selection; /* NULL: PIDs only */
 	/* read from the probe and not yet taken by the command; NULL if nothing */
 	struct snapshot *unreported;
 	uint64_t completed; /* requests of all services since the start */
@@ -29,12 +31,17 @@ struct observation {
  * EXIT_STATUS_DONE, or another exit status, having said why. */
 int observation_start(struct observation *o, const struct options *options);
 
+/* Waits for the next event on the watch, and meanwhile lets those join that the selectors select. 0
+ * or -errno. */
+int observation_wait(struct observation *o, enum watch_event *ret_event);
+
 /* Adds what the probe saw since the last time to unreported. 0 or -errno. */
 int observation_read(struct observation *o);
 
 /*
  * To call at WATCH_PROCESS_ENDED. Of a program that moved to the background the processes it left
- * are waited for from then on. Returns 1 if there is still something to observe, 0 if not, -errno.
+ * are waited for from then on; where selectors may find more, it never ends by itself. Returns 1 if
+ * there is still something to observe, 0 if not, -errno.
  */
 int observation_process_ended(struct observation *o);
 

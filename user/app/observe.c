@@ -52,7 +52,7 @@ static void report(struct reporting *o)
 static void show_progress(const struct reporting *o)
 {
 	uint64_t seconds = (clock_monotonic_ns() - o->schedule.start_ns) / CLOCK_NS_PER_S;
-	size_t more = o->options->n_pids - 1;
+	size_t more = probe_services(o->observation.probe) - 1;
 	char others[32] = "";
 
 	if (more > 0)
@@ -108,7 +108,7 @@ static int observe(struct reporting *o)
 		r = watch_set_alarm(watch, due_ns);
 		if (r < 0)
 			return r;
-		r = watch_wait(watch, &event);
+		r = observation_wait(&o->observation, &event);
 		if (r < 0)
 			return r;
 		r = handle_event(o, event, due);

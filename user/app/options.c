@@ -50,7 +50,8 @@ static const char doc[] =
 	"  sudo ioprof -p 1234                  until Ctrl-C, then the report\n"
 	"  sudo ioprof -p 1234 -d 30            the same for 30 seconds\n"
 	"  sudo ioprof -p 1234 -i 10 --json     one JSON document every 10 seconds\n"
-	"  sudo ioprof -p $(pgrep -o gunicorn)  a service by name: its oldest process\n"
+	"  sudo ioprof --port 8080 -d 30        whoever listens there\n"
+	"  sudo ioprof -a -d 60                 every service of the machine\n"
 	"  sudo ioprof doctor                   what is missing where it does not work\n"
 	"\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 not permitted, 4 the kernel lacks a feature.\n"
@@ -215,6 +216,23 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	switch ((enum option_key)key) {
 	case OPTION_PID:
 		return parse_pids(arg, options);
+	case OPTION_COMM:
+		return selectors_add(&options->selectors, SELECTOR_COMM, arg);
+	case OPTION_CGROUP:
+		return selectors_add(&options->selectors, SELECTOR_CGROUP, arg);
+	case OPTION_UNIT:
+		return selectors_add(&options->selectors, SELECTOR_UNIT, arg);
+	case OPTION_CONTAINER:
+		return selectors_add(&options->selectors, SELECTOR_CONTAINER, arg);
+	case OPTION_PORT:
+		return selectors_add(&options->selectors, SELECTOR_PORT, arg);
+	case OPTION_ALL:
+		return selectors_add(&options->selectors, SELECTOR_ALL, "");
+	case OPTION_WAIT:
+		options->wait = true;
+		return 0;
+	case OPTION_MAX_SERVICES:
+		return parse_rows("max-services", arg, &options->max_services);
 	case OPTION_DURATION:
 		return parse_seconds("duration", arg, &options->duration_ns);
 	case OPTION_INTERVAL:
@@ -244,8 +262,14 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static enum cli_result check_together(const struct options *options)
 {
-	if (options->n_pids == 0) {
-		log_error("no process to observe: use -p PID, or see 'ioprof --help'");
+	if (options->n_pids == 0 && options->selectors.n == 0) {
+		log_error(
+			"no process to observe: use -p PID or a selector such as --port, or see 'ioprof --help'");
+		return CLI_WRONG;
+	}
+	if (options->wait && options->selectors.n == 0) {
+		log_error(
+			"--wait is for --comm, --unit and their like: a PID (-p) cannot be waited for");
 		return CLI_WRONG;
 	}
 	if (options->duration_ns && options->interval_ns > options->duration_ns) {
@@ -325,4 +349,5 @@ void options_free(struct options *options)
 	free(options->pids);
 	what_if_free(&options->what_if);
 	options->pids = NULL;
+	selectors_free(&options->selectors);
 }

@@ -10,17 +10,21 @@
 #include <sys/types.h>
 
 #include "app/cli.h"
+#include "app/selector.h"
 #include "app/what_if.h"
 #include "probe/probe.h"
 
 struct options {
 	pid_t *pids; /* each once, in the order given */
 	size_t n_pids;
+	struct selectors selectors;
+	bool wait;	      /* for the selectors to select something */
 	uint64_t duration_ns; /* 0: until told to end */
 	uint64_t interval_ns; /* 0: one report at the end */
 	bool json;
 	bool no_traces;			       /* in the JSON */
 	unsigned int max_peers, max_processes; /* 0: the probe's default */
+	unsigned int max_services;	       /* of SELECTOR_ALL; 0: default */
 	enum probe_socket_set socket_set;
 	bool no_task_storage;
 	struct what_if what_if;

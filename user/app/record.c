@@ -248,7 +248,7 @@ static int observe(struct recorder *o)
 		r = watch_set_alarm(watch, due_ns);
 		if (r < 0)
 			return r;
-		r = watch_wait(watch, &event);
+		r = observation_wait(&o->observation, &event);
 		if (r < 0)
 			return r;
 		r = handle_event(o, event, due);

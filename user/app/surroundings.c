@@ -250,6 +250,11 @@ static int read_due(struct place *place, const struct service *service, uint64_t
 	return place_read(place, &sample);
 }
 
+bool surroundings_known(const struct surroundings_reader *reader, size_t service)
+{
+	return service < reader->n && reader->places[service];
+}
+
 static int copy_to(const struct place *place, const struct target_throttling *throttling,
 		   struct service *service)
 {

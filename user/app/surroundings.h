@@ -9,6 +9,8 @@
 #ifndef IOPROF_APP_SURROUNDINGS_H
 #define IOPROF_APP_SURROUNDINGS_H
 
+#include <stdbool.h>
+
 #include "model/snapshot.h"
 
 struct surroundings_reader;
@@ -24,6 +26,9 @@ void surroundings_free(struct surroundings_reader *reader);
  */
 int surroundings_begin(struct surroundings_reader *reader, size_t service, const pid_t *pids,
 		       size_t n_pids);
+
+/* Whether it has begun. */
+bool surroundings_known(const struct surroundings_reader *reader, size_t service);
 
 /* Fills in all but the backlog. 0 or -ENOMEM. */
 int surroundings_fill(struct surroundings_reader *reader, struct snapshot *s);

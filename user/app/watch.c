@@ -72,6 +72,7 @@ void watch_close(struct watch *watch)
 	close_fd(&watch->epoll);
 	close_fd(&watch->signals);
 	close_fd(&watch->alarm);
+	close_fd(&watch->look);
 	while (watch->n_processes > 0)
 		close_fd(&watch->processes[--watch->n_processes]);
 	free(watch->processes);
@@ -139,6 +140,17 @@ static bool is_other(const struct watch *watch, int fd)
 	return false;
 }
 
+int watch_look_every(struct watch *watch, uint64_t period_ns)
+{
+	const struct itimerspec every = {.it_interval = clock_timespec(period_ns),
+					 .it_value = clock_timespec(period_ns)};
+
+	watch->look = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (watch->look < 0 || timerfd_settime(watch->look, 0, &every, NULL) < 0)
+		return error_last();
+	return add_fd(watch, watch->look, EPOLLIN);
+}
+
 int watch_set_alarm(struct watch *watch, uint64_t at_ns)
 {
 	const struct itimerspec at = {.it_value = clock_timespec(at_ns)};
@@ -164,6 +176,9 @@ int watch_wait(struct watch *watch, enum watch_event *ret_event)
 	} else if (event.data.fd == watch->alarm) {
 		(void)!read(watch->alarm, &expirations, sizeof(expirations));
 		*ret_event = WATCH_ALARM;
+	} else if (event.data.fd == watch->look) {
+		(void)!read(watch->look, &expirations, sizeof(expirations));
+		*ret_event = WATCH_LOOK;
 	} else if (event.data.fd == STDOUT_FILENO) {
 		*ret_event = WATCH_READER_CLOSED;
 	} else if (is_other(watch, event.data.fd)) {

@@ -13,21 +13,22 @@
 #define WATCH_OTHERS_MOST 4
 
 struct watch {
-	int epoll, signals, alarm;
-	int *processes; /* pidfds of those that still run */
+	int epoll, signals, alarm, look; /* look: -1 until watch_look_every() */
+	int *processes;			 /* pidfds of those that still run */
 	size_t n_processes;
 	int others[WATCH_OTHERS_MOST]; /* not owned */
 	size_t n_others;
 };
 
 /* A watch that owns nothing yet. */
-#define WATCH_NONE ((struct watch){.epoll = -1, .signals = -1, .alarm = -1})
+#define WATCH_NONE ((struct watch){.epoll = -1, .signals = -1, .alarm = -1, .look = -1})
 
 enum watch_event {
 	WATCH_ALARM,
 	WATCH_PROCESS_ENDED,
 	WATCH_SIGNAL,	     /* SIGINT, SIGTERM or SIGHUP */
 	WATCH_READER_CLOSED, /* of the pipe that standard output is */
+	WATCH_LOOK,	     /* at the pace of watch_look_every() */
 	WATCH_OTHER,	     /* something added by watch_add_other() is ready */
 };
 
@@ -47,6 +48,9 @@ int watch_add_other(struct watch *watch, int fd);
 
 /* No longer tells of the end of standard output's reader. */
 void watch_forget_reader(const struct watch *watch);
+
+/* From here on tells every so often to look for what has changed. 0 or -errno. */
+int watch_look_every(struct watch *watch, uint64_t period_ns);
 
 /* Sets the alarm to a time of the monotonic clock; 0 takes it back. 0 or -errno. */
 int watch_set_alarm(struct watch *watch, uint64_t at_ns);

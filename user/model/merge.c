@@ -355,9 +355,9 @@ int snapshot_merge(struct snapshot *dst, const struct snapshot *src)
 	struct snapshot old = *dst;
 	int r;
 
-	if (dst->n_services != src->n_services)
+	if (dst->n_services > src->n_services)
 		return -EINVAL;
-	sum = snapshot_new(dst->n_services);
+	sum = snapshot_new(src->n_services);
 	if (!sum)
 		return -ENOMEM;
 	sum->start_unix_ns = dst->start_unix_ns;

@@ -228,11 +228,11 @@ int service_sort_peers(struct service *service);
 void service_sort_lanes(struct service *service);
 
 /*
- * Adds src to dst: the interval from dst's start to src's end, services matched by position, peers
- * by address. Counts, sums and histograms add; maxima take the larger; what describes the end of
- * the interval (names, pids, worker counts) is src's; what src does not know stays. Returns 0,
- * -EINVAL if the services differ in number, -ENOMEM; on error dst is unchanged. Pointers to what
- * dst held are no longer valid.
+ * Adds src to dst: the interval from dst's start to src's end, services matched by position (src's
+ * further ones are new), peers by address. Counts, sums and histograms add; maxima take the larger;
+ * what describes the end of the interval (names, pids, worker counts) is src's; what src does not
+ * know stays. Returns 0, -EINVAL if src has fewer services, -ENOMEM; on error dst is unchanged.
+ * Pointers to what dst held are no longer valid.
  */
 int snapshot_merge(struct snapshot *dst, const struct snapshot *src);
 

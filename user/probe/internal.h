@@ -36,12 +36,13 @@ struct probe {
 	enum probe_socket_set set;
 	int stats_fd; /* -1: the kernel keeps no statistics for us */
 	struct probe_service *services;
-	uint32_t n_services;
+	uint32_t n_services, max_services;
 	struct threads *threads;
 	struct peers *peers;
 	struct traces_source traces;
 	struct program_past *program_past; /* in the skeleton's order */
 	uint64_t losses[IOP_LOSS_COUNT];
+	uint64_t noted[LOSS_COUNT]; /* by probe_note_loss(), not in a snapshot yet */
 	uint64_t interval_start_ns;
 	int64_t interval_start_unix_ns;
 };

@@ -220,7 +220,10 @@ static int name_services(struct probe *probe, const struct probe_opts *opts,
 {
 	int r;
 
-	probe->services = calloc(opts->n_pids, sizeof(*probe->services));
+	probe->max_services = (uint32_t)opts->n_pids;
+	if (opts->max_services > opts->n_pids)
+		probe->max_services = opts->max_services;
+	probe->services = calloc(probe->max_services, sizeof(*probe->services));
 	if (!probe->services)
 		return -ENOMEM;
 	probe->n_services = (uint32_t)opts->n_pids;
@@ -241,7 +244,6 @@ static int open_into(struct probe *probe, const struct probe_opts *opts, struct 
 {
 	struct programs_opts programs = {
 		.kernel = &probe->kernel,
-		.n_services = (unsigned int)opts->n_pids,
 		.max_peers = opts->max_peers ? opts->max_peers : DEFAULT_PEERS,
 		.max_processes = opts->max_processes ? opts->max_processes : DEFAULT_PROCESSES,
 	};
@@ -253,6 +255,7 @@ static int open_into(struct probe *probe, const struct probe_opts *opts, struct 
 	r = name_services(probe, opts, error);
 	if (r < 0)
 		return r;
+	programs.n_services = probe->max_services;
 	programs.task_storage = probe->kernel.task_storage && !opts->no_task_storage;
 	/* A kernel without the statistics still serves; the cost is then unknown and said to be. */
 	probe->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
@@ -265,8 +268,8 @@ static int open_into(struct probe *probe, const struct probe_opts *opts, struct 
 	probe->threads = threads_new();
 	probe->peers = peers_new(bpf_map__fd(probe->skel->maps.peer_ids),
 				 bpf_map__fd(probe->skel->maps.peers),
-				 bpf_map__fd(probe->skel->maps.peer_maxima), probe->n_services,
-				 probe->n_services + programs.max_peers);
+				 bpf_map__fd(probe->skel->maps.peer_maxima), probe->max_services,
+				 probe->max_services + programs.max_peers);
 	if (!probe->threads || !probe->peers)
 		return -ENOMEM;
 	probe->traces = (struct traces_source){
@@ -275,7 +278,7 @@ static int open_into(struct probe *probe, const struct probe_opts *opts, struct 
 		.peers = probe->peers,
 		.budget = probe->skel->rodata->trace_budget,
 	};
-	r = traces_begin(&probe->traces, probe->n_services);
+	r = traces_begin(&probe->traces, probe->max_services);
 	if (r < 0)
 		return r;
 	probe->skel->bss->observing = 1;

@@ -33,6 +33,7 @@ enum probe_socket_set {
 struct probe_opts {
 	const pid_t *pids; /* one service each, with all its descendants */
 	size_t n_pids;
+	unsigned int max_services;  /* room for services added later; at least n_pids. 0: n_pids */
 	unsigned int max_peers;	    /* rows of the peer table; 0: default */
 	unsigned int max_processes; /* rows of the process table; 0: default */
 	enum probe_socket_set socket_set;
@@ -52,6 +53,42 @@ int probe_read(struct probe *probe, struct snapshot **ret_snapshot);
 /* Whether probe_read() would be allowed to, with the privileges of now: 0 or -errno. Nothing is
  * taken: the next snapshot is the same. */
 int probe_access(const struct probe *probe);
+
+/*
+ * A further service, without processes yet; its place in snapshots from now on. 0, -ENOSPC when
+ * max_services are in use, -ENOMEM.
+ */
+int probe_add_service(struct probe *probe, const char *name, size_t *ret_service);
+
+/*
+ * Makes a process one of the service, unless it is followed already. What it does counts once
+ * probe_take_stock() has been called. 1, 0 if it is followed already, -E2BIG when the process table
+ * is full, -errno.
+ */
+int probe_join(struct probe *probe, size_t service, pid_t pid);
+
+/* The service a process is followed for, or -ENOENT. */
+long probe_service_of(const struct probe *probe, pid_t pid);
+
+/* Adds to a loss of the next snapshot what the caller could not let join. */
+void probe_note_loss(struct probe *probe, enum loss loss, uint64_t n);
+
+/* How many services there are. */
+size_t probe_services(const struct probe *probe);
+
+/* Finds the threads and connections of processes that have joined. 0 or -errno. */
+int probe_take_stock(struct probe *probe);
+
+/* A process's hold of a socket that accepts connections. */
+struct probe_listener {
+	uint64_t socket; /* only to be compared: others may hold the same one */
+	pid_t pid;
+	uint16_t port; /* 0: a unix socket */
+};
+
+/* All there are on the machine. The caller frees. 0 or -errno. */
+int probe_listeners(const struct probe *probe, struct probe_listener **ret_listeners,
+		    size_t *ret_n);
 
 /* True once every process of every service has ended. */
 bool probe_ended(const struct probe *probe);

@@ -315,6 +315,9 @@ static int read_losses(struct probe *probe, struct snapshot *s)
 		if (!r)
 			s->losses[i] = counters_take(&probe->losses[i], now);
 	}
+	for (uint32_t i = 0; i < LOSS_COUNT; i++)
+		s->losses[i] += probe->noted[i];
+	memset(probe->noted, 0, sizeof(probe->noted));
 	return r;
 }
 
@@ -345,7 +348,7 @@ static int read_services(struct probe *probe, uint32_t epoch, struct snapshot *s
 	_cleanup_free_ struct iop_totals *totals = NULL;
 	int r;
 
-	totals = calloc(probe->n_services, sizeof(*totals));
+	totals = calloc(probe->n_services + 1, sizeof(*totals));
 	if (!totals)
 		return -ENOMEM;
 	/* Ended threads before live ones: one that ends in between is missed now and seen next

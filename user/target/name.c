@@ -140,6 +140,11 @@ static const char *find_whole_name(const char *kernel_name, struct arguments arg
 	return strncmp(first, kernel_name, KERNEL_NAME_MAX) == 0 ? first : NULL;
 }
 
+bool target_name_may_differ(const char *kernel_name)
+{
+	return find_interpreter(kernel_name) || strlen(kernel_name) >= KERNEL_NAME_MAX;
+}
+
 int target_process_name(pid_t pid, char **ret_name)
 {
 	return target_process_name_in(TARGET_HERE, pid, ret_name);

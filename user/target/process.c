@@ -14,8 +14,6 @@
 
 /* The kernel's limit on process IDs, PID_MAX_LIMIT. */
 #define PID_LIMIT 4194304ul
-/* The kernel's PF_KTHREAD. */
-#define FLAG_KERNEL_THREAD 0x00200000ul
 
 struct process {
 	pid_t pid, parent;
@@ -74,7 +72,8 @@ bool target_is_kernel_thread(pid_t pid)
 {
 	struct procfs_stat stat;
 
-	return procfs_read_stat(TARGET_HERE, pid, &stat) == 0 && (stat.flags & FLAG_KERNEL_THREAD);
+	return procfs_read_stat(TARGET_HERE, pid, &stat) == 0 &&
+	       (stat.flags & PROCFS_KERNEL_THREAD);
 }
 
 bool target_descends(pid_t pid, pid_t ancestor)

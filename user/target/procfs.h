@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+/* The kernel's PF_KTHREAD. */
+#define PROCFS_KERNEL_THREAD 0x00200000ul
+
 /* What /proc/PID/stat says of a process or thread. */
 struct procfs_stat {
 	char state; /* 'R', 'S', ... 'Z' for a zombie */

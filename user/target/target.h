@@ -33,6 +33,9 @@ bool target_is_kernel_thread(pid_t pid);
 int target_process_name(pid_t pid, char **ret_name);
 int target_process_name_in(const char *root, pid_t pid, char **ret_name);
 
+/* Whether that name can be another one than the kernel's. */
+bool target_name_may_differ(const char *kernel_name);
+
 /* The process and all its descendants, itself first. The caller frees. 0, -ESRCH or -errno. */
 int target_descendants(pid_t pid, pid_t **ret_pids, size_t *ret_n);
 
