@@ -125,10 +125,10 @@ int canvas_text(struct canvas *canvas, int row, int column, int columns, enum ro
 	return used;
 }
 
-void canvas_paint(struct canvas *canvas, int row, int column, int columns, enum role role)
+void canvas_target(struct canvas *canvas, int row, int column, int columns, int16_t target)
 {
 	if (row < 0 || row >= canvas->height || column < 0)
 		return;
 	for (int i = column; i < column + columns && i < canvas->width; i++)
-		cell_at(canvas, row, i)->role = (uint8_t)role;
+		cell_at(canvas, row, i)->target = target;
 }

@@ -38,6 +38,7 @@ struct cell {
 	char text[CELL_BYTES]; /* UTF-8, terminated: a character and what combines with it */
 	uint8_t role;	       /* enum role */
 	uint8_t columns;       /* 1, 2 for wide characters, 0 for the cell a wide one covers */
+	int16_t target;	       /* what a click there means, to whoever drew it; 0: nothing */
 };
 
 struct canvas {
@@ -65,7 +66,7 @@ const struct cell *canvas_cell(const struct canvas *canvas, int row, int column)
 int canvas_text(struct canvas *canvas, int row, int column, int columns, enum role role,
 		const char *text);
 
-/* Gives cells another role. */
-void canvas_paint(struct canvas *canvas, int row, int column, int columns, enum role role);
+/* Gives cells a target. Drawing over them takes it away. */
+void canvas_target(struct canvas *canvas, int row, int column, int columns, int16_t target);
 
 #endif

@@ -55,6 +55,7 @@ void chart_bar(const struct pane *pane, int row, int column, int width, enum rol
 void chart_interval(const struct pane *pane, int row, int column, int width, enum role role,
 		    const double estimate_lo_hi[3], double most)
 {
+	bool goes_on;
 	int at[3];
 
 	for (int i = 0; i < 3; i++) {
@@ -62,9 +63,11 @@ void chart_interval(const struct pane *pane, int row, int column, int width, enu
 			return;
 		at[i] = column + (int)lround(clamp(estimate_lo_hi[i] / most, 1) * (width - 1));
 	}
+	goes_on = estimate_lo_hi[2] > most;
 	pane_fill(pane, row, at[1], at[2] - at[1] + 1, role, "\xe2\x94\x80", "-");
 	pane_fill(pane, row, at[1], 1, role, "\xe2\x94\x9c", "|");
-	pane_fill(pane, row, at[2], 1, role, "\xe2\x94\xa4", "|");
+	pane_fill(pane, row, at[2], 1, role, goes_on ? "\xe2\x96\xb6" : "\xe2\x94\xa4",
+		  goes_on ? ">" : "|");
 	pane_fill(pane, row, at[0], 1, role, "\xe2\x97\x8f", "o");
 }
 

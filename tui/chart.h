@@ -14,7 +14,8 @@
 void chart_bar(const struct pane *pane, int row, int column, int width, enum role role,
 	       double share);
 
-/* An interval on a scale from 0 to most: "|---o---|"; nothing if the estimate is NAN. */
+/* An interval on a scale from 0 to most: "|---o---|", ending in ">" if it goes on beyond; nothing
+ * if any of it is NAN. */
 void chart_interval(const struct pane *pane, int row, int column, int width, enum role role,
 		    const double estimate_lo_hi[3], double most);
 

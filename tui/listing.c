@@ -82,7 +82,7 @@ void listing_draw(const struct listing *listing, enum view view, const struct pa
 	size_t last = listing->n_columns - 1;
 	size_t first = table_first(selected, n, height);
 
-	table_header(&table, pane, 0, (size_t)state->sort[view] - 1);
+	table_header(&table, pane, 0, (size_t)state->sort[view] - 1, state->reversed[view]);
 	if (n == 0)
 		(void)pane_print(pane, 1, 1, ROLE_DIM, *state->filter ? "nothing matches /%s" : "-",
 				 state->filter);
@@ -101,5 +101,6 @@ void listing_draw(const struct listing *listing, enum view view, const struct pa
 		if (listing->draw)
 			listing->draw(pane, row, table.at[last], table.width[last], input, state,
 				      rows[i]);
+		pane_target(pane, row, 0, pane->width, (int)i + 1);
 	}
 }

@@ -35,7 +35,8 @@ size_t listing_rows(const struct listing *listing, enum view view, const struct 
 size_t listing_selected(enum view view, const struct view_state *state, const size_t *rows,
 			size_t n);
 
-/* Header and as many rows as the pane has, among them the selected one. */
+/* Header and as many rows as the pane has, among them the selected one. Targets: see view_draw().
+ */
 void listing_draw(const struct listing *listing, enum view view, const struct pane *pane,
 		  const struct view_input *input, const struct view_state *state);
 

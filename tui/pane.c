@@ -104,6 +104,14 @@ void pane_fill(const struct pane *pane, int row, int column, int width, enum rol
 		draw(pane, row, column + i, 1, role, pane->canvas->utf8 ? utf8 : ascii);
 }
 
+void pane_target(const struct pane *pane, int row, int column, int width, int target)
+{
+	if (row < 0 || row >= pane->height || column < 0)
+		return;
+	width = at_least_0(smaller(width, pane->width - column));
+	canvas_target(pane->canvas, pane->row + row, pane->column + column, width, (int16_t)target);
+}
+
 int pane_wrapped(const struct pane *pane, int row, enum role role, const char *text)
 {
 	_cleanup_free_ char *copy = text_sanitize(text ? text : "");

@@ -32,6 +32,9 @@ void pane_field(const struct pane *pane, int row, int column, int width, enum ro
 int pane_foreign(const struct pane *pane, int row, int column, int width, enum role role,
 		 const char *bytes);
 
+/* Gives cells a target: canvas_target(). */
+void pane_target(const struct pane *pane, int row, int column, int width, int target);
+
 /* One glyph so many times: the first where there is UTF-8, else the second. */
 void pane_fill(const struct pane *pane, int row, int column, int width, enum role role,
 	       const char *utf8, const char *ascii);

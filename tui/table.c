@@ -58,7 +58,8 @@ static int flush(const struct table *table, size_t column)
 	return table->columns[column].left ? table->width[column] : -table->width[column];
 }
 
-void table_header(const struct table *table, const struct pane *pane, int row, size_t sorted)
+void table_header(const struct table *table, const struct pane *pane, int row, size_t sorted,
+		  bool reversed)
 {
 	pane_fill(pane, row, 0, pane->width, ROLE_HEADER, " ", " ");
 	for (size_t i = 0; i < table->n; i++) {
@@ -68,11 +69,14 @@ void table_header(const struct table *table, const struct pane *pane, int row, s
 		if (!table->width[i])
 			continue;
 		pane_field(pane, row, at, flush(table, i), ROLE_HEADER, title);
+		pane_target(pane, row, table->at[i], table->width[i], -(int)i - 1);
 		if (i != sorted)
 			continue;
 		at = table->columns[i].left ? at + (int)strlen(title)
 					    : at + table->width[i] - (int)strlen(title) - 1;
-		pane_fill(pane, row, at, 1, ROLE_HEADER, "\xe2\x96\xbe", "v");
+		pane_fill(pane, row, at, 1, ROLE_HEADER, reversed ? "\xe2\x96\xb4" : "\xe2\x96\xbe",
+			  reversed ? "^" : "v");
+		pane_target(pane, row, at, 1, -(int)i - 1);
 	}
 }
 

@@ -27,8 +27,10 @@ struct table {
 /* Lays n <= TABLE_MOST columns out, a space between them, after a margin of one. */
 struct table table_fit(const struct column *columns, size_t n, int width);
 
-/* The titles; the one sorted by is marked (sorted >= n: none). */
-void table_header(const struct table *table, const struct pane *pane, int row, size_t sorted);
+/* The titles; the one sorted by is marked (sorted >= n: none), largest or smallest first. The
+ * target of a title is its column, counted from 1, below zero. */
+void table_header(const struct table *table, const struct pane *pane, int row, size_t sorted,
+		  bool reversed);
 
 /* Nothing if the column is not shown. */
 void table_cell(const struct table *table, const struct pane *pane, int row, size_t column,

@@ -44,7 +44,11 @@ struct view_state {
 
 const char *view_title(enum view view);
 
-/* Draws a view into all of the pane, over whatever stands there. */
+/*
+ * Draws a view into all of the pane, over whatever stands there. The target of a cell in a row of
+ * its table is the row's number in view_rows(), counted from 1; of a column's title the column's
+ * for view_state.sort, below zero.
+ */
 void view_draw(enum view view, const struct pane *pane, const struct view_input *input,
 	       const struct view_state *state);
 

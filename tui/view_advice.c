@@ -24,13 +24,19 @@ struct gain_row {
 	enum role role;
 };
 
+/* What the scale ends at: all of the intervals, but no more than twice the largest estimate, so
+ * that one without a bound worth the name does not squeeze the others. */
 static double most_of(const struct gain_row *rows, size_t n)
 {
-	double most = 1.5;
+	double most = 0, estimate = 0;
 
-	for (size_t i = 0; i < n; i++)
-		most = isfinite(rows[i].gain->hi) ? fmax(most, rows[i].gain->hi) : most;
-	return most;
+	for (size_t i = 0; i < n; i++) {
+		if (isfinite(rows[i].gain->hi))
+			most = fmax(most, rows[i].gain->hi);
+		if (isfinite(rows[i].gain->estimate))
+			estimate = fmax(estimate, rows[i].gain->estimate);
+	}
+	return fmax(1.5, fmin(most, 2 * estimate));
 }
 
 /* A line where nothing is gained, so that what crosses it is seen to be doubtful. */
@@ -64,13 +70,15 @@ static int draw_gains(const struct pane *pane, int row, const struct advice *adv
 		{"async / tuned", &advice->async_over_tuned, ROLE_ASYNC},
 		{"overlap alone", &advice->overlap, ROLE_DIM},
 	};
-	size_t n = sizeof(rows) / sizeof(rows[0]);
+	bool low = pane->height < 12; /* the three gains, and no more */
+	size_t n = sizeof(rows) / sizeof(rows[0]) - low;
 	double most = most_of(rows, n);
 
-	pane_field(pane, row, 1, 16, ROLE_HEADER, "GAIN");
-	pane_field(pane, row, 17, -6, ROLE_HEADER, "");
-	pane_field(pane, row, 24, 13, ROLE_HEADER, "90 %");
-	row++;
+	if (!low) {
+		pane_field(pane, row, 1, 16, ROLE_HEADER, "GAIN");
+		pane_field(pane, row, 24, 13, ROLE_HEADER, "90 %");
+		row++;
+	}
 	for (size_t i = 0; i < n; i++)
 		draw_gain(pane, row++, &rows[i], most);
 	return row;

@@ -76,7 +76,7 @@ static int draw_table(const struct pane *pane, const struct service *service)
 	double whole = kind_whole_s(service);
 	int row = 1;
 
-	table_header(&table, pane, 0, FIELD_COUNT);
+	table_header(&table, pane, 0, FIELD_COUNT, false);
 	for (size_t i = 0; i < n; i++, row++) {
 		double share = kind_mean_s(service, kinds[i]) / whole;
 		struct pane name = pane_part(pane, row, table.at[0], 1, table.width[0]);

@@ -190,8 +190,12 @@ static void draw_verdict(const struct pane *pane, int row, const struct advice *
 	tune = advice->verdict == VERDICT_TUNE_WORKERS;
 	at = pane_print(pane, row, 1, verdict_role(advice->verdict), "%s",
 			verdict_headline(advice->verdict));
-	if (advice->verdict == VERDICT_NOT_ENOUGH_DATA && advice->n_reasons)
-		(void)pane_whole(pane, row, at + 1, ROLE_PLAIN, "%s", advice->sentences[0]);
+	if (advice->verdict == VERDICT_NOT_ENOUGH_DATA) {
+		if (advice->n_reasons)
+			pane_field(pane, row, at + 1, pane->width - at - 2, ROLE_PLAIN,
+				   advice->sentences[0]);
+		return;
+	}
 	draw_gain(pane, row, at + 2, tune ? "more workers:" : "async:",
 		  tune ? &advice->tuned_over_now : &advice->async_over_now);
 }

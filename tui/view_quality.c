@@ -137,7 +137,7 @@ static void draw_programs(const struct pane *pane, const struct snapshot *s)
 	double duration = (double)s->duration_ns / 1e9;
 	double whole = derive_probe_cpu_s(s);
 
-	table_header(&table, pane, 0, FIELD_COUNT);
+	table_header(&table, pane, 0, FIELD_COUNT, false);
 	for (size_t i = 0; i < n && (int)i + 1 < pane->height; i++) {
 		const struct program_cost *p = &s->programs[order[i]];
 		double cpu = (double)p->run_ns / 1e9;

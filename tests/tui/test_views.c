@@ -308,6 +308,28 @@ static void test_fills_differ(void **state)
 				    part_label((enum part)part));
 }
 
+/* What a click on a row and on a title finds. */
+static void test_targets(void **state)
+{
+	struct view_state view_state = {.sort = {[VIEW_OVERVIEW] = 2}};
+	_cleanup_(canvas_freep) struct canvas *canvas = canvas_new(24, 80, true);
+	struct pane pane = {canvas, 0, 0, 24, 80};
+	struct stage stage;
+
+	(void)state;
+	assert_non_null(canvas);
+	set_up(&stage, &scenes[0]);
+	view_draw(VIEW_OVERVIEW, &pane, &stage.input, &view_state);
+	assert_int_equal(canvas_cell(canvas, 0, 1)->target, -1);
+	assert_int_equal(canvas_cell(canvas, 0, 21)->target, -2);
+	assert_int_equal(canvas_cell(canvas, 1, 0)->target, 1);
+	assert_int_equal(canvas_cell(canvas, 3, 79)->target, 3);
+	assert_int_equal(canvas_cell(canvas, 4, 0)->target, 0);
+	view_draw(VIEW_QUALITY, &pane, &stage.input, &view_state);
+	assert_int_equal(canvas_cell(canvas, 1, 0)->target, 0);
+	tear_down(&stage);
+}
+
 static void test_rows(void **state)
 {
 	struct view_state view_state = {.sort = {[VIEW_OVERVIEW] = 2}, .filter = "E"};
@@ -333,9 +355,10 @@ static void test_rows(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_shop),	 cmocka_unit_test(test_other_scenes),
-		cmocka_unit_test(test_any_size), cmocka_unit_test(test_stays_inside),
-		cmocka_unit_test(test_rows),	 cmocka_unit_test(test_fills_differ),
+		cmocka_unit_test(test_shop),	     cmocka_unit_test(test_other_scenes),
+		cmocka_unit_test(test_any_size),     cmocka_unit_test(test_stays_inside),
+		cmocka_unit_test(test_rows),	     cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_fills_differ),
 	};
 
 	if (!setlocale(LC_CTYPE, "C.UTF-8"))
