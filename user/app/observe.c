@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/dashboard.h"
 #include "app/exit_status.h"
 #include "app/observation.h"
 #include "app/options.h"
@@ -134,6 +135,22 @@ static int finish(struct reporting *o, int error)
 	return output_end(o->output_error, error < 0 ? EXIT_STATUS_FAILED : EXIT_STATUS_DONE);
 }
 
+/* 0, or -errno having said why. */
+static int show_dashboard(struct reporting *o)
+{
+	const struct dashboard_opts opts = {
+		.observation = &o->observation,
+		.interval_ns = o->options->interval_ns,
+		.what_if = &o->options->what_if,
+	};
+	const char *cause = NULL;
+	int r = dashboard_run(&opts, &cause);
+
+	if (r < 0)
+		log_error("%s: %s: use --text", cause, strerror(-r));
+	return r;
+}
+
 static void reporting_end(struct reporting *o)
 {
 	observation_end(&o->observation);
@@ -157,5 +174,7 @@ int observe_run(int argc, char **argv)
 	status = observation_start(&o.observation, &options);
 	if (status != EXIT_STATUS_DONE)
 		return status;
+	if (!options.json && !options.text && !options.duration_ns && dashboard_possible())
+		return finish(&o, show_dashboard(&o));
 	return finish(&o, observe(&o));
 }

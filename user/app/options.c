@@ -239,9 +239,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return parse_seconds("interval", arg, &options->interval_ns);
 	case OPTION_JSON:
 		options->json = true;
+		options->text = false;
 		return 0;
 	case OPTION_TEXT:
 		options->json = false;
+		options->text = true;
 		return 0;
 	case OPTION_NO_TRACES:
 		options->no_traces = true;

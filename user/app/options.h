@@ -21,8 +21,8 @@ struct options {
 	bool wait;	      /* for the selectors to select something */
 	uint64_t duration_ns; /* 0: until told to end */
 	uint64_t interval_ns; /* 0: one report at the end */
-	bool json;
-	bool no_traces;			       /* in the JSON */
+	bool json, text;      /* asked for; neither: the dashboard, where there is a terminal */
+	bool no_traces;	      /* in the JSON */
 	unsigned int max_peers, max_processes; /* 0: the probe's default */
 	unsigned int max_services;	       /* of SELECTOR_ALL; 0: default */
 	enum probe_socket_set socket_set;
