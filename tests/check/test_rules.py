@@ -101,13 +101,13 @@ def test_no_goto():
 
 
 def test_no_mutable_globals():
-    """Outside app/main.c and base/log.c. Asked of the objects, where nothing is hidden by a macro."""
+    """Outside app/main.c, base/log.c, and tui/term.c, whose handler of crashes has nothing else. Asked of the objects, where nothing is hidden by a macro."""
     found = []
     for library in sorted([*BUILD.glob("user/*/*.a"), *BUILD.glob("tui/*.a")]):
         member = ""
         for line in subprocess.run(["objdump", "-t", library], capture_output=True, text=True, check=True).stdout.splitlines():
             member = line.split(":")[0] if ": " in line and "file format" in line else member
-            if re.search(r" O \.(data|bss)(?!\.rel\.ro)", line) and member != "log.c.o":
+            if re.search(r" O \.(data|bss)(?!\.rel\.ro)", line) and member not in {"log.c.o", "term.c.o"}:
                 found.append(f"{library.relative_to(BUILD)}: {member}: {line.split()[-1]} can be changed")
     report(found)
 
