@@ -79,7 +79,7 @@ def load_once(server, seconds, connections, **kinds):
     other_busy, other_total = core_times(twins.OTHER_CORE)
     cpu = cpu_of(server.pid)
     output = subprocess.run(load_argv(server, seconds, connections, **kinds), capture_output=True, text=True,
-                            timeout=seconds + 60, check=True).stdout
+                            timeout=seconds + 60, check=True, start_new_session=True).stdout
     cpu = cpu_of(server.pid) - cpu
     busy, total = (after - before for before, after in zip((busy, total), core_times(twins.SERVICE_CORE)))
     other_busy, other_total = (after - before for before, after in
@@ -102,7 +102,7 @@ def load(server, seconds, connections, alone=True, **kinds):
 def profile(server, seconds, connections, rate, idle, options):
     """ioprof's document on the service under an open load."""
     argv = load_argv(server, seconds + 1, connections, rate, idle)
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as generator:
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, start_new_session=True) as generator:
         try:
             time.sleep(0.3)  # let the load begin: its first requests are no different, so this decides nothing
             with Ioprof(["--json", *options, "-d", seconds, "-p", server.pid]) as prof:

@@ -115,10 +115,9 @@ def judge(case, row, measured):
     return "right" if verdict in measured.right_verdicts() else "wrong"
 
 
-def oracle_of(row, measured):
+def oracle_of(row):
     """The gain predicted with the twin's own CPU per request: waiting is the model's, kappa is measured."""
-    again = estimate(row.get("oracle"))
-    return again[0] if again else None
+    return row["oracle"][0] if row.get("oracle") else None
 
 
 def error(predicted, measured):
@@ -135,6 +134,9 @@ def read(directory, case):
         measured = json.loads((directory / f"{case.name}.measured.json").read_text())
     except FileNotFoundError:
         return [], {}
+    oracle = directory / f"{case.name}.oracle.json"
+    for row, gain in zip(rows, json.loads(oracle.read_text()) if oracle.exists() else []):
+        row["oracle"] = gain
     return rows, {tuple(found["workers"]): found for found in measured}
 
 
@@ -158,7 +160,7 @@ def lines_of(case, rows, found):
         same_plan = measured.plan == tuned_of(row)
         score = {"now": error(now[0], measured.now) if now else None,
                  "tuned": error(tuned[0], measured.tuned) if tuned and same_plan else None,
-                 "oracle": error(oracle_of(row, measured), measured.now),
+                 "oracle": error(oracle_of(row), measured.now),
                  "naive": error(naive_of(row), measured.now),
                  "covered": now[1] <= measured.now <= now[2] if now and None not in now else None,
                  "half_width": (now[2] - now[1]) / 2 / now[0] if now and None not in now else None,

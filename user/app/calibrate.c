@@ -25,7 +25,7 @@ enum { KEY_QUICK = 0x100, KEY_SHOW, KEY_PYTHON };
 
 static const struct argp_option options[] = {
 	{"quick", KEY_QUICK, NULL, 0,
-	 "Within 3 seconds: Python and its client libraries only, less exactly", 0},
+	 "Within 5 seconds: gunicorn with requests and uvicorn with aiohttp only, less exactly", 0},
 	{"python", KEY_PYTHON, "FILE", 0,
 	 "The interpreter of the services, of a virtual environment perhaps (default " DEFAULT_PYTHON
 	 ")",

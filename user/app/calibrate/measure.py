@@ -7,13 +7,16 @@ Prints one line of JSON per cost: {"cost": NAME, "us": [a, b, c]}, the name one 
 of its own; and {"component": NAME, "version": V} for what was found. What is missing or fails is left out. Everything
 happens on the loopback and in the current directory; children end with this process.
 
-An operation is 64 bytes sent and 64 received on a TCP connection, as a small query or call. A client library's call is
-an HTTP request with a small response on a kept connection. A server's request is the same from outside, with an
-application that does nothing; a framework's, what it adds to that.
+An operation is 64 bytes sent and 64 received on a TCP connection, as a small query or call. A server's request is HTTP,
+with an application that does nothing; a framework's cost is what it adds to that, and a client library's what four calls
+within the request add, a quarter of it: measured in a server under load, where it is up to twice that of a loop that does
+nothing but call, from warm caches.
 """
 
 import asyncio
+import collections
 import concurrent.futures
+import contextlib
 import ctypes
 import importlib
 import json
@@ -32,8 +35,10 @@ from pathlib import Path
 
 QUICK = "--quick" in sys.argv[1:]
 RUNS = 2 if QUICK else 3
-RUN_S = 0.04 if QUICK else 0.15  # of wall time, each run of each cost
+RUN_S = 0.1 if QUICK else 0.15  # of wall time, each run of each cost
 CONCURRENCY = 16  # of loops and pools: as many turns at once
+DELAY_S = 0.001  # after which HTTP and PostgreSQL answer: a call makes its caller wait
+CALLS = 4  # of a client library in a request
 MESSAGE = b"x" * 64
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: calibrate\r\nAccept: */*\r\n\r\n"
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\ndone\n"
@@ -126,8 +131,14 @@ def serve(kinds):
     selector = selectors.DefaultSelector()
     for server, kind in kinds:
         selector.register(server, selectors.EVENT_READ, kind)
+    late = collections.deque()  # what is due, all equally late
     while True:
-        for key, _ in selector.select():
+        events = selector.select(max(0, late[0][0] - time.monotonic()) if late else None)
+        while late and late[0][0] <= time.monotonic():
+            _, client, answer = late.popleft()
+            with contextlib.suppress(OSError):
+                client.sendall(answer)
+        for key, _ in events:
             if isinstance(key.data, type):
                 try:
                     client, _ = key.fileobj.accept()
@@ -139,7 +150,9 @@ def serve(kinds):
             try:
                 data = key.fileobj.recv(65536)
                 answer = key.data.feed(data)
-                if answer:
+                if answer and not isinstance(key.data, Echo):
+                    late.append((time.monotonic() + DELAY_S, key.fileobj, answer))
+                elif answer:
                     key.fileobj.sendall(answer)
             except OSError:
                 data = b""
@@ -288,94 +301,18 @@ def with_uvloop(port):
         loop.close()
 
 
-# ---- client libraries ----
-
-def repeat(call):
-    def some():
-        for _ in range(10):
-            call()
-        return 10
-
-    return timed(some)
-
-
-def by_requests(url):
-    import requests
-    session = requests.Session()
-    return repeat(lambda: session.get(url).content)
-
-
-def by_urllib3(url):
-    import urllib3
-    pool = urllib3.PoolManager()
-    return repeat(lambda: pool.request("GET", url).data)
-
-
-def by_http_client(url):
-    import http.client
-    connection = http.client.HTTPConnection(url.split("/")[2])
-
-    def call():
-        connection.request("GET", "/")
-        connection.getresponse().read()
-
-    return repeat(call)
-
-
-def by_httpx(url):
-    import httpx
-    with httpx.Client() as client:
-        return repeat(lambda: client.get(url).content)
-
-
-def by_psycopg2(port):
-    import psycopg2
-    connection = psycopg2.connect(host="127.0.0.1", port=port, user="u", dbname="d", sslmode="disable",
-                                  gssencmode="disable")
-    connection.autocommit = True
-
-    def call():
-        with connection.cursor() as cursor:
-            cursor.execute("select 7")
-            cursor.fetchall()
-
-    return repeat(call)
-
-
-def by_aiohttp(url):
-    import aiohttp
-
-    async def measure():
-        async with aiohttp.ClientSession() as session:
-            async def call(_):
-                async with session.get(url) as response:
-                    await response.read()
-
-            return await timed_loop(call)
-
-    return asyncio.run(measure())
-
-
-def by_asyncpg(port):
-    import asyncpg
-
-    async def measure():
-        connections = [await asyncpg.connect(host="127.0.0.1", port=port, user="u", database="d", ssl=False)
-                       for _ in range(CONCURRENCY)]
-        runs = await timed_loop(lambda i: connections[i].fetch("select 7"))
-        for connection in connections:
-            connection.terminate()
-        return runs
-
-    return asyncio.run(measure())
-
-
 # ---- servers and frameworks ----
 
 WSGI = """
+def call():
+    pass
+
+{client}
 def app(environ, start):
+    for _ in range({calls}):
+        call()
     start("200 OK", [("Content-Type", "application/json"), ("Content-Length", "2")])
-    return [b"{}"]
+    return [b"{{}}"]
 """
 FLASK = """
 import flask
@@ -389,11 +326,17 @@ urlpatterns = [django.urls.path("", lambda request: django.http.JsonResponse({"o
 app = django.core.wsgi.get_wsgi_application()
 """
 ASGI = """
+async def call():
+    pass
+
+{client}
 async def app(scope, receive, send):
     if scope["type"] == "http":
+        for _ in range({calls}):
+            await call()
         headers = [(b"content-type", b"application/json"), (b"content-length", b"2")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b"{}"})
+        await send({{"type": "http.response.start", "status": 200, "headers": headers}})
+        await send({{"type": "http.response.body", "body": b"{{}}"}})
 """
 STARLETTE = """
 import starlette.applications, starlette.responses, starlette.routing
@@ -408,6 +351,66 @@ app = fastapi.FastAPI()
 async def handle():
     return {}
 """
+
+
+# What a request calls, by client library: URL, HOST and PORT are filled in.
+SYNC_CLIENTS = {
+    "http.client": """
+import http.client
+connection = http.client.HTTPConnection("HOST", PORT)
+def call():
+    connection.request("GET", "/")
+    connection.getresponse().read()
+""",
+    "urllib3": """
+import urllib3
+pool = urllib3.PoolManager()
+def call():
+    pool.request("GET", "URL").data
+""",
+    "requests": """
+import requests
+session = requests.Session()
+def call():
+    session.get("URL").content
+""",
+    "httpx": """
+import httpx
+client = httpx.Client()
+def call():
+    client.get("URL").content
+""",
+    "psycopg2": """
+import psycopg2
+connection = psycopg2.connect(host="HOST", port=PORT, user="u", dbname="d", sslmode="disable", gssencmode="disable")
+connection.autocommit = True
+def call():
+    with connection.cursor() as cursor:
+        cursor.execute("select 7")
+        cursor.fetchall()
+""",
+}
+LOOP_CLIENTS = {
+    "aiohttp": """
+import aiohttp
+session = None
+async def call():
+    global session
+    if session is None:
+        session = aiohttp.ClientSession()
+    async with session.get("URL") as response:
+        await response.read()
+""",
+    "asyncpg": """
+import asyncpg
+connections = []
+async def call():
+    connection = connections.pop() if connections else await asyncpg.connect(
+        host="HOST", port=PORT, user="u", database="d", ssl=False)
+    await connection.fetch("select 7")
+    connections.append(connection)
+""",
+}
 
 
 def cpu_of(pid):
@@ -446,7 +449,7 @@ def ask(port, end, done):
 
 def requests_at(port, seconds):
     done = []
-    threads = [threading.Thread(target=ask, args=(port, time.monotonic() + seconds, done)) for _ in range(4)]
+    threads = [threading.Thread(target=ask, args=(port, time.monotonic() + seconds, done)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -472,7 +475,7 @@ def serve_app(name, source, argv):
             if server.poll() is not None or time.monotonic() > deadline:
                 raise OSError(f"{name} did not start")
             time.sleep(0.02)
-        requests_at(port, 0.1)
+        requests_at(port, 2 * RUN_S)  # every worker has done some
         runs = []
         for _ in range(RUNS):
             cpu = cpu_of(server.pid)
@@ -490,7 +493,7 @@ def serve_app(name, source, argv):
 
 def gunicorn(port, app):
     return [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--log-level", "critical",
-            "--worker-tmp-dir", os.getcwd(), app]
+            "--worker-tmp-dir", os.getcwd(), "--workers", "4", app]
 
 
 def uvicorn(port, app):
@@ -498,13 +501,40 @@ def uvicorn(port, app):
             "critical", app]
 
 
-def servers(name, server, source, frameworks):
-    """A server by itself, and what each framework adds."""
+def source_with(template, client="", calls=0, port=0):
+    client = client.replace("URL", f"http://127.0.0.1:{port}/").replace("HOST", "127.0.0.1").replace("PORT", str(port))
+    return template.format(client=client, calls=calls)
+
+
+def clients(server, template, bare, libraries, ports, extra):
+    """Per call in a server, above its requests without, and without what a loop costs per operation."""
+    found = {}
+    for name, client in libraries.items():
+        if QUICK and name not in ("requests", "aiohttp"):
+            continue
+        module = name.split(".")[0]
+        if attempt(importlib.import_module, module) is None:
+            continue
+        port = ports["postgres" if name in ("psycopg2", "asyncpg") else "http"]
+        runs = attempt(serve_app, f"with_{module}", source_with(template, client, CALLS, port), server)
+        if not runs:
+            continue
+        found[name] = less([run / CALLS for run in less(runs, bare)], extra)
+        report(name, found[name])
+        if name != "http.client":
+            tell(component=name, version=version_of(name))
+    return found
+
+
+def servers(name, server, template, frameworks, libraries, ports, extra):
+    """A server by itself, and what each client library and each framework adds to it."""
     importlib.import_module(name)
-    bare = serve_app(f"bare_{name}", source, server)
+    bare = serve_app(f"bare_{name}", source_with(template), server)
     report(name, bare)
     tell(component=name, version=version_of(name))
-    found = {}
+    found = clients(server, template, bare, libraries, ports, extra)
+    if QUICK:
+        return found
     for framework, application in frameworks.items():
         if attempt(importlib.import_module, framework) is None:
             continue
@@ -628,49 +658,33 @@ def measure_operations(port):
     for cost, measure in (("operation on uvloop", with_uvloop), ("operation on Node", with_node),
                           ("operation on Go", with_go),
                           ("operation on threads with an interpreter lock", in_threads)):
-        if QUICK and measure in (with_node, with_go):
+        if QUICK:
             continue
         if measure is with_node and not shutil.which("node") or measure is with_go and not shutil.which("go"):
             continue
         runs = attempt(measure, port)
         if runs:
             report(cost, less(runs, base))
-    report("task of a gather", asyncio.run(tasks()))
-    report("hop to a thread", asyncio.run(hops()))
+    if not QUICK:
+        report("task of a gather", asyncio.run(tasks()))
+        report("hop to a thread", asyncio.run(hops()))
     return extra
-
-
-def measure_clients(http_port, database_port, extra):
-    """Per call; of those on a loop without what the loop itself costs above a blocking socket."""
-    url = f"http://127.0.0.1:{http_port}/"
-    found = {}
-    for name, measure, on_loop in (("http.client", by_http_client, False), ("urllib3", by_urllib3, False),
-                                   ("requests", by_requests, False), ("httpx", by_httpx, False),
-                                   ("aiohttp", by_aiohttp, True), ("psycopg2", by_psycopg2, False),
-                                   ("asyncpg", by_asyncpg, True)):
-        runs = attempt(measure, database_port if name in ("psycopg2", "asyncpg") else url)
-        if not runs:
-            continue
-        found[name] = less(runs, extra) if on_loop else runs
-        report(name, found[name])
-        if name != "http.client":
-            tell(component=name, version=version_of(name))
-    if "requests" in found and "aiohttp" in found:
-        report("blocking HTTP client to aiohttp", less(found["aiohttp"], found["requests"]))
 
 
 def main():
     die_with_parent()
     sys.path.insert(0, os.getcwd())
     echo_port, http_port, database_port = start_peers()
+    ports = {"http": http_port, "postgres": database_port}
     extra = measure_operations(echo_port)
-    measure_clients(http_port, database_port, extra)
-    if QUICK:
-        return
-    sync = attempt(servers, "gunicorn", gunicorn, WSGI, {"flask": FLASK, "django": DJANGO}) or {}
-    loop = attempt(servers, "uvicorn", uvicorn, ASGI, {"starlette": STARLETTE, "fastapi": FASTAPI}) or {}
+    sync = attempt(servers, "gunicorn", gunicorn, WSGI, {"flask": FLASK, "django": DJANGO}, SYNC_CLIENTS, ports,
+                   [0]) or {}
+    loop = attempt(servers, "uvicorn", uvicorn, ASGI, {"starlette": STARLETTE, "fastapi": FASTAPI}, LOOP_CLIENTS, ports,
+                   extra) or {}
     if "flask" in sync and "starlette" in loop:
         report("flask on gunicorn to starlette", less(loop["starlette"], sync["flask"]))
+    if "requests" in sync and "aiohttp" in loop:
+        report("blocking HTTP client to aiohttp", less(loop["aiohttp"], sync["requests"]))
 
 
 main()
