@@ -122,7 +122,7 @@ int calibration_file_write(const char *path, const struct calibration *c)
 	return r ? r : output_file_replace(path, OUTPUT_FILE_PUBLIC, text, len);
 }
 
-int calibration_file_use(struct calibration *ret_calibration)
+int calibration_file_use(struct calibration *ret_calibration, struct advice_opts *advice)
 {
 	_cleanup_free_ char *path = NULL;
 	const char *why = NULL;
@@ -134,5 +134,8 @@ int calibration_file_use(struct calibration *ret_calibration)
 	if (r < 0 && r != -ENOENT)
 		log_error("%s is not used, the default costs are: %s; run 'ioprof calibrate'", path,
 			  why);
-	return r < 0 ? -ENOENT : 0;
+	if (r < 0)
+		return -ENOENT;
+	advice->calibrated = ret_calibration->costs;
+	return 0;
 }

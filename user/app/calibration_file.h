@@ -6,6 +6,7 @@
 #ifndef IOPROF_APP_CALIBRATION_FILE_H
 #define IOPROF_APP_CALIBRATION_FILE_H
 
+#include "advise/advice.h"
 #include "report/calibration.h"
 
 /* The file's path, there or not. The caller frees. 0, -ENOENT: the user has no home, or -errno. */
@@ -23,8 +24,9 @@ int calibration_file_write(const char *path, const struct calibration *c);
 
 /*
  * For a command that uses it if it is there: 0 and the calibration; else -ENOENT, and when there is
- * one that cannot be used the user has been told why, and that the defaults are used.
+ * one that cannot be used the user has been told why, and that the defaults are used. Sets
+ * advice->calibrated, which is valid as long as the calibration.
  */
-int calibration_file_use(struct calibration *ret_calibration);
+int calibration_file_use(struct calibration *ret_calibration, struct advice_opts *advice);
 
 #endif

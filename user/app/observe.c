@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/calibration_file.h"
 #include "app/command.h"
 #include "app/dashboard.h"
 #include "app/exit_status.h"
@@ -161,6 +162,7 @@ int observe_run(int argc, char **argv)
 	_cleanup_(options_free) struct options options = {0};
 	_cleanup_(reporting_end) struct reporting o = {.options = &options,
 						       .observation = OBSERVATION_NONE};
+	struct calibration calibration;
 	int status;
 
 	switch (options_parse(argc, argv, &options)) {
@@ -171,6 +173,7 @@ int observe_run(int argc, char **argv)
 	case CLI_WRONG:
 		return EXIT_STATUS_USAGE;
 	}
+	(void)calibration_file_use(&calibration, &options.what_if.opts);
 	status = observation_start(&o.observation, &options);
 	if (status != EXIT_STATUS_DONE)
 		return status;
