@@ -3,6 +3,7 @@
 #include <locale.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,9 +28,20 @@ static void open_standard_streams(void)
 	}
 }
 
+/* Help is longer than what the C library buffers, and libc's argp does not tell that writing
+ * failed: written as a whole, output_end() sees it. */
+static void hold_output(void)
+{
+	static char buffer[1 << 16];
+
+	if (!isatty(STDOUT_FILENO))
+		(void)setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
+}
+
 int main(int argc, char **argv)
 {
 	open_standard_streams();
+	hold_output();
 	/* Only characters follow the locale: numbers are the same everywhere. */
 	(void)setlocale(LC_CTYPE, "");
 	/* A reader that is gone shows as EPIPE where the report is written. */
