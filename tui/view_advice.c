@@ -43,7 +43,7 @@ static double most_of(const struct gain_row *rows, size_t n)
 static void draw_gain(const struct pane *pane, int row, const struct gain_row *gain, double most)
 {
 	const struct interval *x = gain->gain;
-	int plot = 38, width = pane->width - plot - 1;
+	int plot = 40, width = pane->width - plot - 1;
 	char factor[40] = "-", between[80] = "";
 
 	if (isfinite(x->estimate))
@@ -53,7 +53,7 @@ static void draw_gain(const struct pane *pane, int row, const struct gain_row *g
 			       figure_number(x->hi).text);
 	pane_field(pane, row, 1, 16, ROLE_PLAIN, gain->label);
 	pane_field(pane, row, 17, -6, gain->role, factor);
-	pane_field(pane, row, 24, 13, ROLE_DIM, between);
+	pane_field(pane, row, 24, 14, ROLE_DIM, between);
 	if (width < 12)
 		return;
 	pane_fill(pane, row, plot + (int)lround(1 / most * (width - 1)), 1, ROLE_DIM,
@@ -76,7 +76,7 @@ static int draw_gains(const struct pane *pane, int row, const struct advice *adv
 
 	if (!low) {
 		pane_field(pane, row, 1, 16, ROLE_HEADER, "GAIN");
-		pane_field(pane, row, 24, 13, ROLE_HEADER, "90 %");
+		pane_field(pane, row, 24, 14, ROLE_HEADER, "90 %");
 		row++;
 	}
 	for (size_t i = 0; i < n; i++)

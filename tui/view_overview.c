@@ -187,7 +187,7 @@ static void draw_verdict(const struct pane *pane, int row, const struct advice *
 				 "No verdict yet: it follows once enough requests were seen.");
 		return;
 	}
-	tune = advice->verdict == VERDICT_TUNE_WORKERS;
+	tune = advice->verdict == VERDICT_TUNE_WORKERS || advice->verdict == VERDICT_ALREADY_ASYNC;
 	at = pane_print(pane, row, 1, verdict_role(advice->verdict), "%s",
 			verdict_headline(advice->verdict));
 	if (advice->verdict == VERDICT_NOT_ENOUGH_DATA) {

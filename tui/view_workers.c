@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "model/derive.h"
 #include "model/pool.h"
 #include "chart.h"
 #include "status.h"
@@ -68,6 +69,19 @@ static double value(const struct view_input *input, const struct view_state *sta
 	}
 }
 
+/* What a thread has to do with requests. */
+static const char *duty_of(const struct view_input *input, const struct view_state *state,
+			   const struct lane *lane)
+{
+	enum concurrency model = derive_concurrency(status_service(input, state));
+
+	if (lane->loop)
+		return "loop";
+	if (lane->serving)
+		return "worker";
+	return model == CONCURRENCY_EVENT_LOOP_THREADS && lane->cpu_ns ? "pool" : "-";
+}
+
 static struct figure text(const struct view_input *input, const struct view_state *state, size_t i,
 			  size_t field)
 {
@@ -79,10 +93,7 @@ static struct figure text(const struct view_input *input, const struct view_stat
 		(void)snprintf(figure.text, sizeof(figure.text), "%d", (int)lane->tid);
 		return figure;
 	case SERVES:
-		(void)snprintf(figure.text, sizeof(figure.text), "%s",
-			       lane->loop      ? "loop"
-			       : lane->serving ? "worker"
-					       : "-");
+		(void)snprintf(figure.text, sizeof(figure.text), "%s", duty_of(input, state, lane));
 		return figure;
 	case HISTORY:
 		return figure;
