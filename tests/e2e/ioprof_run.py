@@ -97,9 +97,13 @@ class Ioprof:
     def __init__(self, args, **popen_args):
         self.stdout = tempfile.TemporaryFile("w+")
         self.stderr = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen([binary(), *map(str, args)], stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen(self.argv(args), stdin=subprocess.DEVNULL,
                                         stdout=self.stdout, stderr=self.stderr, **popen_args)
         self.pid = self.process.pid
+
+    def argv(self, args):
+        """The whole command line."""
+        return [binary(), *map(str, args)]
 
     def __enter__(self):
         return self

@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 import pathlib
+import re
 
 import jsonschema
 import pytest
@@ -309,3 +310,13 @@ def test_documents_merge_like_snapshots():
     expected = without_none(raw(merged))
     merged = without_none(merge(raw(first), raw(second)))
     assert merged == expected
+
+
+# ---- metrics ----
+
+def test_every_metric_is_documented():
+    """docs/monitoring.md lists exactly the metrics there are."""
+    exported = set(re.findall(r"^# TYPE (\w+) ", (HERE / "prefork.prom").read_text(encoding="utf-8"), re.M))
+    table = (DOCS / "monitoring.md").read_text(encoding="utf-8").split("## Metrics")[1]
+    listed = {name for line in table.splitlines() if line.startswith("| `") for name in re.findall(r"`(ioprof_\w+)`", line)}
+    assert listed == exported

@@ -185,9 +185,28 @@ static void wrong_lines_are_told_once(void **state)
 		assert_wrong(lines[i]);
 }
 
+/* The build fails here where two options have the same key: one would do what the other says. */
+static void test_keys_are_unique(void **state)
+{
+	(void)state;
+	/* clang-format off */
+	switch (0) {
+#define GROUP(number, title)
+#define OPTION(id, key, name, value, help) case (key):
+#include "app/options.def"
+#include "app/export_options.def"
+#undef OPTION
+#undef GROUP
+	default:
+		break;
+	}
+	/* clang-format on */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_keys_are_unique),
 		cmocka_unit_test(every_option_arrives),
 		cmocka_unit_test(defaults_are_zero),
 		cmocka_unit_test(each_process_counts_once),

@@ -33,13 +33,13 @@ static const struct argp_option export_rows[] = {
 };
 /* clang-format on */
 
-static const char usage[] = "ioprof export -p PID[,PID...] [OPTION...]";
+static const char usage[] = "ioprof export -p PID | --unit NAME | --all ... [OPTION...]";
 
 static const char doc[] =
 	"Observes services and feeds the monitoring there is: Prometheus, node_exporter, OpenTelemetry, any pipeline that reads JSON lines. Every interval (-i, 10 seconds if not given) the figures are brought up to date. Ends with the service, by -d or by a signal."
 	"\v"
 	"Examples:\n"
-	"  sudo ioprof export -p 1234                     http://127.0.0.1:9977/metrics\n"
+	"  sudo ioprof export --all                       http://127.0.0.1:9977/metrics\n"
 	"  sudo ioprof export -p 1234 --otlp http://127.0.0.1:4318\n"
 	"  sudo ioprof export -p 1234 --jsonl - | jq .services[0].blocking.ratio\n"
 	"\n"
