@@ -12,7 +12,6 @@ import twins
 from ioprof_run import Ioprof, testbin
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-MOST_FOREIGN = 0.1  # of the service's core, by others and in interrupts: a run with more is repeated, at most twice
 
 
 @dataclass
@@ -74,7 +73,7 @@ def load_argv(server, seconds, connections, rate=None, idle=0):
     return [*argv, f"127.0.0.1:{server.port}"]
 
 
-def load_once(server, seconds, connections, **kinds):
+def load(server, seconds, connections, **kinds):
     busy, total = core_times(twins.SERVICE_CORE)
     other_busy, other_total = core_times(twins.OTHER_CORE)
     cpu = cpu_of(server.pid)
@@ -88,15 +87,6 @@ def load_once(server, seconds, connections, **kinds):
     return Run(seen["answered"] / max(seen["duration_s"], 1e-9), cpu / max(seen["answered"], 1),
                seen["latency_s"]["p50"], seen["latency_s"]["p99"], seen["failed"],
                max(0.0, (busy - cpu) / total), busy / total, other_busy / other_total)
-
-
-def load(server, seconds, connections, alone=True, **kinds):
-    """A run; repeated while others disturb it. alone: nothing but the service belongs on its core."""
-    for _ in range(3):
-        run = load_once(server, seconds, connections, **kinds)
-        if not alone or run.foreign <= MOST_FOREIGN:
-            break
-    return run
 
 
 def profile(server, seconds, connections, rate, idle, options):

@@ -77,6 +77,7 @@ class Measured:
         self.kappa = median_cpu(found["twin"]) / median_cpu(found["now"])
         self.tuned = median_ratio(found["tuned"], found["now"]) if found["tuned"] else 1.0
         self.beyond_tuned = self.now / self.tuned
+        self.overlap = self.now * self.kappa  # what is left of the gain with today's CPU per request
         self.plan = tuple(found["plan"]) if found["plan"] else None
         self.foreign = max(run["foreign"] for side in ("now", "tuned", "twin") for run in found[side])
 
@@ -90,14 +91,16 @@ class Measured:
         """The verdicts that what was measured allows, by the advisor's own rules."""
         gains, tunes = self.at_least(self.now, NO_GAIN), self.at_least(self.tuned, WORTH_TUNING)
         worth, beyond = self.at_least(self.now, WORTH_MIGRATING), self.at_least(self.beyond_tuned, WORTH_BEYOND_TUNED)
+        # What only another stack gains is to be had without async: the advisor says do not migrate, and why.
+        waits = self.at_least(self.overlap, NO_GAIN)
         right = set()
-        if gains is not True:
+        if gains is not True or waits is not True:
             right.add("do-not-migrate")
         if tunes is not False and beyond is not True:
             right.add("tune-workers")
-        if worth is not False and beyond is not False:
+        if worth is not False and beyond is not False and waits is not False:
             right |= {"migrate", "migrate-split-cpu"}
-        sure = (gains is False) or (tunes and beyond is False) or (worth and beyond)
+        sure = gains is False or waits is False or (tunes and beyond is False) or (worth and beyond and waits)
         if not sure:
             right.add("borderline")
         return right

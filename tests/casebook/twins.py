@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Starts both sides of a case: real servers, pinned to one core; their downstream and their load on the other.
 
-Both have raised priority, so that what else runs on the machine disturbs them little. A twin is one process without
+Both have real-time priority, so that what else runs on the machine disturbs them little. A twin is one process without
 uvicorn's --workers, whose sockets would delay answers by 40 ms (TCP_NODELAY is missing on them; uvicorn #3149).
 """
 
@@ -25,9 +25,8 @@ groups = itertools.count()
 
 
 def pinned(core, *argv):
-    """Ahead of others, as a process and, where the kernel schedules sessions as groups, as a session: it must lead one."""
-    ahead = 'test ! -e /proc/self/autogroup || echo -15 >/proc/self/autogroup; exec "$@"'
-    return ["sh", "-c", ahead, "sh", "nice", "-n", "-15", "taskset", "-c", str(core), *map(str, argv)]
+    """With real-time priority, round robin: what else runs on the machine has what they leave, and 5 %."""
+    return ["chrt", "--rr", "5", "taskset", "-c", str(core), *map(str, argv)]
 
 
 @contextlib.contextmanager
@@ -42,10 +41,10 @@ def stub(n_servers):
 def downstream(case):
     """What the service's environment says of its downstream."""
     if case.query:
-        with servers.postgres() as database:
+        with servers.postgres(5432) as database:
             for pid in [database.pid, *database.children()]:
-                subprocess.run(["taskset", "-a", "-c", "-p", str(case.database_core), str(pid)], check=True,
-                               stdout=subprocess.DEVNULL)
+                for place in (["taskset", "-a", "-c", "-p", str(case.database_core)], ["chrt", "-a", "--rr", "-p", "5"]):
+                    subprocess.run([*place, str(pid)], check=True, stdout=subprocess.DEVNULL)
             yield {"DATABASE": database.url, "QUERY": case.query, "PGHOST": "127.0.0.1", "PGPORT": database.port,
                    "PGUSER": "postgres", "PGDATABASE": "postgres"}
     elif case.calls:

@@ -118,14 +118,15 @@ static int take_component(struct calibration *c, const json_t *name, const json_
 
 /*
  * Nothing tells a client library that was not recognised from a blocking HTTP client, so it may
- * save as much as that one: its low end.
+ * save as much as that one, its low end, or nothing: the estimate is in the middle.
  */
 static void derive_unknown_client(struct calibration *c)
 {
+	double lo = fmin(0, c->costs[COST_HTTP_CLIENT].lo);
+
 	if (!c->measured[COST_HTTP_CLIENT])
 		return;
-	c->costs[COST_CLIENT_UNKNOWN] =
-		(struct prior){.lo = fmin(0, c->costs[COST_HTTP_CLIENT].lo)};
+	c->costs[COST_CLIENT_UNKNOWN] = (struct prior){.lo = lo, .estimate = lo / 2};
 	c->measured[COST_CLIENT_UNKNOWN] = true;
 }
 

@@ -118,9 +118,9 @@ def delay():
 
 
 @contextlib.contextmanager
-def postgres():
+def postgres(port=None):
     """A cluster of its own, with pgbench's tables; nothing in it runs but what a client asks for."""
-    port = free_port()
+    port = port or free_port()
     with directory() as place:
         shutil.chown(place, "postgres", "postgres")
         data = place / "data"
