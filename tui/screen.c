@@ -261,27 +261,35 @@ static enum view tab_at(const struct screen *screen, int column, int width)
 	return VIEW_COUNT;
 }
 
-/* On screen, the rows of a table follow each other; the selected one is marked. */
-static enum screen_request click_row(struct screen *screen, const struct view_input *input, int row,
-				     int height, int width)
+/* What the view said a click there means: see view_draw(). */
+static int target_at(const struct screen *screen, const struct view_input *input, int row,
+		     int column, int height, int width)
 {
 	struct canvas *canvas = canvas_new(height, width, false);
-	struct rows rows;
-	int selected = -1;
+	int target = 0;
 
 	if (!canvas)
-		return SCREEN_NOTHING;
+		return 0;
 	screen_draw(screen, input, canvas);
-	for (int i = 1; i < height - 1 && selected < 0; i++) {
-		if (canvas_cell(canvas, i, 0)->role == ROLE_SELECTED)
-			selected = i;
-	}
+	if (row >= 0 && row < height && column >= 0 && column < width)
+		target = canvas_cell(canvas, row, column)->target;
 	canvas_free(canvas);
-	find_rows(screen, input, &rows);
-	if (selected < 0 || row < 2 || (long)rows.selected + (row - selected) >= (long)rows.n ||
-	    (long)rows.selected + (row - selected) < 0)
-		return SCREEN_NOTHING;
-	return select_row(screen, input, (long)rows.selected + (row - selected));
+	return target;
+}
+
+/* A row is selected; a title sorts by its column, once more the other way round. */
+static enum screen_request click(struct screen *screen, const struct view_input *input, int target)
+{
+	unsigned int *sort = &screen->state.sort[screen->view];
+	bool *reversed = &screen->state.reversed[screen->view];
+
+	if (target > 0)
+		return select_row(screen, input, target - 1);
+	if (target < 0) {
+		*reversed = *sort == (unsigned int)-target && !*reversed;
+		*sort = (unsigned int)-target;
+	}
+	return SCREEN_NOTHING;
 }
 
 static enum screen_request handle_mouse(struct screen *screen, const struct view_input *input,
@@ -294,7 +302,8 @@ static enum screen_request handle_mouse(struct screen *screen, const struct view
 	if (event->key == TERM_WHEEL_DOWN)
 		return move(screen, input, 1);
 	if (event->row > 0)
-		return click_row(screen, input, event->row, height, width);
+		return click(screen, input,
+			     target_at(screen, input, event->row, event->column, height, width));
 	view = tab_at(screen, event->column, width);
 	if (view != VIEW_COUNT)
 		screen->view = view;
