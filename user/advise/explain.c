@@ -67,11 +67,15 @@ static char *cheaper(struct sentences *w, const struct subject *s, const struct 
 				    100 * client_ns / (double)service->service_time.sum_ns);
 	if (a->tuned_over_now.estimate >= NOTABLE)
 		return tuned_words(w, a);
-	if (isfinite(a->stack_alone) && a->stack_alone >= NOTABLE && s->stack.client)
+	if (isfinite(a->stack_alone) && a->stack_alone >= NOTABLE &&
+	    (s->stack.client || s->stack.server))
 		return sentence_new(w,
-				    "a client library as lean as %s in place of %s, without async: "
+				    "leaner code around the same workers, without async (%s%s%s): "
 				    "%.2f times",
-				    s->stack.other_client, s->stack.client, a->stack_alone);
+				    s->stack.client ? s->stack.client : s->stack.server,
+				    s->stack.client && s->stack.server ? ", " : "",
+				    s->stack.client && s->stack.server ? s->stack.server : "",
+				    a->stack_alone);
 	return NULL;
 }
 
@@ -147,7 +151,11 @@ static void list_changes(struct subject *s, const struct gain *g, struct advice 
 				      g->tuned.wanted);
 		break;
 	case VERDICT_DO_NOT_MIGRATE:
-		if (a->async.limit == ASYNC_PEER || a->async.limit == ASYNC_POOL)
+		if (a->reasons[0].reason == REASON_STACK)
+			sentences_add(changes,
+				      "Requests that wait more: overlap alone would have to "
+				      "gain 1.15 times or more.");
+		else if (a->async.limit == ASYNC_PEER || a->async.limit == ASYNC_POOL)
 			sentences_add(changes,
 				      "A peer that serves more, or more connections to it.");
 		else if (a->async.limit != ASYNC_CPU)
@@ -169,21 +177,32 @@ static void list_changes(struct subject *s, const struct gain *g, struct advice 
 	}
 }
 
+/* "now 155 ms (missed)", or that it cannot be said. */
+static char *slo_words(const struct advice_latency *l, enum advice_setup setup, double slo_s,
+		       struct sentences *w)
+{
+	if (!isfinite(l->p99_s))
+		return sentence_new(w, "%s -", advice_setup_name(setup));
+	return sentence_new(w, "%s %.3g ms%s", advice_setup_name(setup), l->p99_s * 1e3,
+			    l->p99_s > slo_s ? " (missed)" : "");
+}
+
 static void tell_slo(const struct subject *s, struct advice *a, struct sentences *changes)
 {
-	double slo = s->opts->slo_p99_s;
+	double slo_s = s->opts->slo_p99_s;
 
-	for (int i = 0; slo > 0 && i < ADVICE_POINT_COUNT; i++) {
-		for (int k = 0; k < ADVICE_SPLIT; k++) {
-			double p99 = a->latency[i][k].p99_s;
+	for (int i = 0; slo_s > 0 && i < ADVICE_POINT_COUNT; i++) {
+		const struct advice_latency *l = a->latency[i];
+		char *now = slo_words(&l[ADVICE_NOW], ADVICE_NOW, slo_s, changes);
+		char *tuned = slo_words(&l[ADVICE_TUNED], ADVICE_TUNED, slo_s, changes);
+		char *async = slo_words(&l[ADVICE_ASYNC], ADVICE_ASYNC, slo_s, changes);
 
-			if (isfinite(p99) && p99 > slo)
-				sentences_add(changes,
-					      "The p99 of %g ms is missed %s at %.3g requests/s: "
-					      "%.3g ms.",
-					      slo * 1e3, advice_setup_name((enum advice_setup)k),
-					      a->rate_per_s[i], p99 * 1e3);
-		}
+		if (now && tuned && async && isfinite(l[ADVICE_NOW].p99_s + l[ADVICE_ASYNC].p99_s))
+			sentences_add(changes, "A p99 of %.3g ms at %.3g requests/s: %s, %s, %s.",
+				      slo_s * 1e3, a->rate_per_s[i], now, tuned, async);
+		free(now);
+		free(tuned);
+		free(async);
 	}
 }
 

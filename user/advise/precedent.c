@@ -83,14 +83,13 @@ int advice_precedent(const struct subject *s, struct advice *a)
 	if (row->kind == WORKERS)
 		a->precedent.difference = sentence_new(
 			&words,
-			"per request %.3g ms of CPU, %.3g operations, %.3g ms of waiting; here "
-			"%.3g ms, %.3g, %.3g ms",
+			"CPU, operations, waiting per request there: %.3g ms, %.3g, %.3g ms; "
+			"here: %.3g ms, %.3g, %.3g ms",
 			row->cpu_ms, row->operations, row->wait_ms, cpu_ms, operations, wait_ms);
 	else
 		a->precedent.difference = sentence_new(
 			&words,
-			"its figures per request were not published; here %.3g ms of CPU, "
-			"%.3g operations",
+			"its figures per request were not published; here: %.3g ms of CPU, %.3g operations",
 			cpu_ms, operations);
 	return words.error;
 }

@@ -198,7 +198,7 @@ char *stack_source(const struct stack *stack, const struct kappa *kappa)
 	int n;
 
 	if (c->whole_factor > 0)
-		n = asprintf(&text, "given by --cpu-factor");
+		n = asprintf(&text, "--cpu-factor");
 	else if (c->same_stack)
 		n = asprintf(&text, "the stack stays; what threads cost per operation: %s",
 			     cost_source(COST_OP_THREADS));
@@ -210,8 +210,7 @@ char *stack_source(const struct stack *stack, const struct kappa *kappa)
 	else if (!kappa->guessed)
 		n = asprintf(&text, "published pairs: %s", cost_source(c->framework));
 	else
-		n = asprintf(&text, "a %s, and %s costs per operation (%s)",
-			     cost_source(COST_FACTOR_UNKNOWN), loop,
-			     c->calibrated ? "measured here" : "measured on another machine");
+		n = asprintf(&text, "a prior, for nothing of the stack was recognised%s",
+			     c->calibrated ? "; costs of the loop measured here" : "");
 	return n < 0 ? NULL : text;
 }

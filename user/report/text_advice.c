@@ -28,6 +28,11 @@ static void show_gains(struct page *page, const struct advice *a)
 {
 	if (!isfinite(a->async_over_now.estimate))
 		return;
+	if (a->verdict == VERDICT_ALREADY_ASYNC) {
+		show_gain(page, "gain", "without these", &a->async_over_now);
+		show_gain(page, "", "loop/processor", &a->tuned_over_now);
+		return;
+	}
 	show_gain(page, "gain", "async over now", &a->async_over_now);
 	show_gain(page, "", "tuned over now", &a->tuned_over_now);
 	show_gain(page, "", "async over tuned", &a->async_over_tuned);
@@ -35,9 +40,9 @@ static void show_gains(struct page *page, const struct advice *a)
 		show_gain(page, "", "overlap alone", &a->overlap);
 	if (isfinite(a->kappa.estimate))
 		page_line(
-			page, "CPU after",
-			"%s times today's per request (kappa, %s to %s; %s of it the loop's); from "
-			"%s on async gains nothing. Source: %s",
+			page, "kappa",
+			"%s (%s to %s) times today's CPU per request, %s of it the loop's; from %s "
+			"on async gains nothing. From: %s",
 			figure_number(a->kappa.estimate).text, figure_number(a->kappa.lo).text,
 			figure_number(a->kappa.hi).text, figure_number(a->kappa.loop).text,
 			figure_number(a->break_even).text, a->kappa_source ? a->kappa_source : "?");
@@ -54,6 +59,12 @@ static void plan_words(const struct worker_plan *plan, char *ret_text, size_t si
 			       plan->processes == 1 ? "" : "es");
 }
 
+static bool same_plan(const struct advice *a)
+{
+	return a->now.processes == a->tuned.plan.processes &&
+	       a->now.threads == a->tuned.plan.threads;
+}
+
 static void show_capacity(struct page *page, const struct advice *a)
 {
 	char now[48], tuned[48];
@@ -62,24 +73,28 @@ static void show_capacity(struct page *page, const struct advice *a)
 		return;
 	plan_words(&a->now, now, sizeof(now));
 	plan_words(&a->tuned.plan, tuned, sizeof(tuned));
-	page_line(page, "capacity", "now %s/s (%s), tuned %s/s (%s), async %s/s",
+	page_line(page, "capacity", "now %s/s (%s), tuned %s/s (%s), %s %s/s",
 		  figure_number(a->now_per_s.estimate).text, now,
-		  figure_number(a->tuned_per_s.estimate).text, tuned,
+		  figure_number(a->tuned_per_s.estimate).text, same_plan(a) ? "the same" : tuned,
+		  a->verdict == VERDICT_ALREADY_ASYNC ? "without these calls" : "async",
 		  figure_number(a->async_per_s.estimate).text);
 }
 
 static void show_latency(struct page *page, const struct advice *a)
 {
 	const struct advice_latency *l = a->latency[ADVICE_NORMAL];
+	char tuned[80] = "";
 
 	if (!isfinite(l[ADVICE_NOW].p99_s) || !isfinite(l[ADVICE_ASYNC].p99_s))
 		return;
-	page_line(page, "p50, p99", "at %s/s, simulated: now %s, %s; tuned %s, %s; async %s, %s",
+	if (!same_plan(a))
+		(void)snprintf(tuned, sizeof(tuned), "tuned %s, %s; ",
+			       figure_duration(l[ADVICE_TUNED].p50_s).text,
+			       figure_duration(l[ADVICE_TUNED].p99_s).text);
+	page_line(page, "p50, p99", "at %s/s, simulated: now %s, %s; %sasync %s, %s",
 		  figure_number(a->rate_per_s[ADVICE_NORMAL]).text,
 		  figure_duration(l[ADVICE_NOW].p50_s).text,
-		  figure_duration(l[ADVICE_NOW].p99_s).text,
-		  figure_duration(l[ADVICE_TUNED].p50_s).text,
-		  figure_duration(l[ADVICE_TUNED].p99_s).text,
+		  figure_duration(l[ADVICE_NOW].p99_s).text, tuned,
 		  figure_duration(l[ADVICE_ASYNC].p50_s).text,
 		  figure_duration(l[ADVICE_ASYNC].p99_s).text);
 }
@@ -107,8 +122,8 @@ static void show_list(struct page *page, const char *label, char *const *list, s
 static void show_precedent(struct page *page, const struct advice_precedent *p)
 {
 	if (p->name)
-		page_line(page, "precedent", "%s: %s (%s). It had %s.", p->name, p->published,
-			  p->source, p->difference ? p->difference : "?");
+		page_line(page, "precedent", "%s: %s (%s); %s.", p->name, p->published, p->source,
+			  p->difference ? p->difference : "?");
 }
 
 void text_advice(struct page *page, const char *name, const struct advice *a)
