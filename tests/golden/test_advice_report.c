@@ -77,7 +77,6 @@ static char *report(const struct advice_case *c, unsigned int columns)
 		make_loop(&s->services[0]);
 	if (c->gunicorn) {
 		assert_int_equal(service_add_component(&s->services[0], "charset-normalizer"), 0);
-		assert_int_equal(service_add_component(&s->services[0], "cpython"), 0);
 		assert_int_equal(service_add_component(&s->services[0], "flask"), 0);
 		assert_int_equal(service_add_component(&s->services[0], "gunicorn"), 0);
 		s->services[0].surroundings.interpreter_lock = true;

@@ -79,6 +79,8 @@ static void add_surroundings(struct service *service, const struct sample_model 
 		.process_bytes = 60000000,
 		.memory_available_bytes = 4000000000,
 	};
+	if (service_add_component(service, "cpython") < 0)
+		abort();
 }
 
 struct snapshot *sample_snapshot(const struct sample_model *m)

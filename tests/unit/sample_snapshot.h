@@ -7,9 +7,9 @@
 #include "sample_service.h"
 
 /*
- * One service with one peer, 10.0.0.7:8080; prefork, workers busy nine tenths of the time, on
- * model->cpus processors; at most TRACES_MOST requests sampled. 60 MB in each process, 4 GB left.
- * Aborts the test when out of memory; snapshot_free() it.
+ * One Python service with one peer, 10.0.0.7:8080; prefork, workers busy nine tenths of the time,
+ * on model->cpus processors; at most TRACES_MOST requests sampled. 60 MB in each process, 4 GB
+ * left. Aborts the test when out of memory; snapshot_free() it.
  */
 struct snapshot *sample_snapshot(const struct sample_model *model);
 

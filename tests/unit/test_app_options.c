@@ -70,6 +70,84 @@ static void every_option_arrives(void **state)
 	assert_true(o.no_task_storage);
 }
 
+static void what_if_arrives(void **state)
+{
+	_cleanup_(options_free) struct options o = {0};
+	struct advice_opts a;
+
+	(void)state;
+	assert_int_equal(parse("-p 11 --target=uvloop --workers=7 --threads 3 --cpu-factor=0.5 "
+			       "--memory-budget=1.5G --max-connections=unix:/a=b=20 "
+			       "--max-connections=10.0.0.1:5432=1 --slo-p99=.25 --seed=9",
+			       &o),
+			 CLI_PARSED);
+	assert_true(what_if_opts(&o.what_if, 1, 0, &a));
+	assert_int_equal(a.target, TARGET_UVLOOP);
+	assert_int_equal(a.workers, 7);
+	assert_int_equal(a.threads, 3);
+	assert_true(a.cpu_factor == .5);
+	assert_true(a.memory_budget_bytes == 1.5 * 1024 * 1024 * 1024);
+	assert_int_equal(a.n_connections, 2);
+	assert_string_equal(a.connections[0].address, "unix:/a=b");
+	assert_int_equal(a.connections[0].connections, 20);
+	assert_string_equal(a.connections[1].address, "10.0.0.1:5432");
+	assert_true(a.slo_p99_s == .25);
+	assert_int_equal(a.seed, 9);
+	/* A report a second leaves a fifth of the time, two services half of that each. */
+	assert_int_equal(a.simulated, 40000);
+	assert_true(what_if_opts(&o.what_if, 2, 1000000000, &a));
+	assert_int_equal(a.simulated, 4000);
+}
+
+static void no_advice(void **state)
+{
+	_cleanup_(options_free) struct options o = {0};
+	struct advice_opts a;
+
+	(void)state;
+	assert_int_equal(parse("-p 11 --no-advice", &o), CLI_PARSED);
+	assert_false(what_if_opts(&o.what_if, 1, 0, &a));
+}
+
+static void absurd_what_ifs_are_refused(void **state)
+{
+	static const char *const lines[] = {
+		"-p 11 --target=rust",
+		"-p 11 --workers=0",
+		"-p 11 --workers=-1",
+		"-p 11 --workers=1e3",
+		"-p 11 --workers=10001",
+		"-p 11 --threads=x",
+		"-p 11 --workers=5000 --threads=5000",
+		"-p 11 --cpu-factor=0",
+		"-p 11 --cpu-factor=nan",
+		"-p 11 --cpu-factor=0x1",
+		"-p 11 --cpu-factor=-1",
+		"-p 11 --cpu-factor=1e9",
+		"-p 11 --memory-budget=0",
+		"-p 11 --memory-budget=1",
+		"-p 11 --memory-budget=1Q",
+		"-p 11 --memory-budget=1GB",
+		"-p 11 --memory-budget=99999999T",
+		"-p 11 --memory-budget=inf",
+		"-p 11 --max-connections=20",
+		"-p 11 --max-connections==20",
+		"-p 11 --max-connections=a:1=0",
+		"-p 11 --max-connections=a:1=x",
+		"-p 11 --max-connections=a:1=2 --max-connections=a:1=3",
+		"-p 11 --slo-p99=0",
+		"-p 11 --slo-p99=-1",
+		"-p 11 --seed=-1",
+		"-p 11 --seed=1.5",
+		"-p 11 --no-advice --seed=1",
+		"-p 11 --target=threads --threads=1",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		assert_wrong(lines[i]);
+}
+
 static void defaults_are_zero(void **state)
 {
 	_cleanup_(options_free) struct options o = {0};
@@ -207,6 +285,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_keys_are_unique),
+		cmocka_unit_test(what_if_arrives),
+		cmocka_unit_test(no_advice),
+		cmocka_unit_test(absurd_what_ifs_are_refused),
 		cmocka_unit_test(every_option_arrives),
 		cmocka_unit_test(defaults_are_zero),
 		cmocka_unit_test(each_process_counts_once),

@@ -81,6 +81,12 @@ static bool swap(struct stack *stack, enum cost from, enum cost to, double times
 	return true;
 }
 
+/* Somebody looked: then an interpreter that was not found is not there. */
+static bool recognised(const struct service *service)
+{
+	return service->surroundings.n_components > 0 || service->surroundings.cpus > 0;
+}
+
 static bool is_python(const struct service *service)
 {
 	return stack_has(service, "cpython") || stack_has(service, "python3");
@@ -170,7 +176,7 @@ struct stack stack_recognise(const struct service *service, enum target target,
 			     const struct prior *calibrated)
 {
 	struct stack stack = {.target = target == TARGET_AUTO ? suitable(service) : target};
-	bool python = is_python(service), known = service->surroundings.n_components > 0;
+	bool python = is_python(service), known = recognised(service);
 	bool asyncio = stack.target == TARGET_ASYNCIO || stack.target == TARGET_UVLOOP;
 
 	stack.change = (struct stack_change){

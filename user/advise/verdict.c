@@ -172,6 +172,12 @@ static double spread(const struct interval *i)
 	return (i->hi - i->lo) / 2 / i->estimate;
 }
 
+/* Of what the sample says: what a peer was never seen to do is a rule of its own. */
+static double sampled_spread(const struct verdict_facts *f)
+{
+	return spread(known(&f->all.overlap) ? &f->all.overlap : &f->overlap);
+}
+
 /* By how much the gain by utilisation, 1 / (u kappa), differs from the gain by waits. */
 static double estimators_differ(const struct verdict_facts *f)
 {
@@ -200,7 +206,7 @@ static bool data_is_poor(const struct verdict_facts *f, const struct verdict_thr
 			t->closure_error);
 	poor |= because(v, f->losses > t->losses, REASON_LOSSES, f->losses, t->losses);
 	poor |= because(v, f->busy < t->least_busy, REASON_IDLE, f->busy, t->least_busy);
-	poor |= because(v, spread(&f->overlap) > t->spread, REASON_SPREAD, spread(&f->overlap),
+	poor |= because(v, sampled_spread(f) > t->spread, REASON_SPREAD, sampled_spread(f),
 			t->spread);
 	/* Only while a processor is the limit does the bound say what async would do. */
 	poor |= because(v, f->async.limit == ASYNC_CPU && estimators_differ(f) > t->estimators,

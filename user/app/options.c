@@ -176,34 +176,16 @@ struct parsing {
 	struct options options;
 };
 
-static error_t parse_what_if(int key, const char *arg, const struct parsing *parsing,
-			     struct what_if *what_if)
+static error_t parse_rest(int key, const char *arg, const struct parsing *parsing,
+			  struct what_if *what_if)
 {
-	switch ((enum option_key)key) {
-	case OPTION_TARGET:
-		return what_if_target(what_if, arg);
-	case OPTION_WORKERS:
-		return what_if_workers(what_if, arg);
-	case OPTION_THREADS:
-		return what_if_threads(what_if, arg);
-	case OPTION_CPU_FACTOR:
-		return what_if_cpu_factor(what_if, arg);
-	case OPTION_MEMORY_BUDGET:
-		return what_if_memory(what_if, arg);
-	case OPTION_MAX_CONNECTIONS:
-		return what_if_connections(what_if, arg);
-	case OPTION_SLO_P99:
-		return what_if_slo(what_if, arg);
-	case OPTION_SEED:
-		return what_if_seed(what_if, arg);
-	case OPTION_NO_ADVICE:
-		what_if->no_advice = true;
-		return 0;
-	default:
-		return is_own(parsing->command, key)
-			       ? parsing->command->parse(key, arg, parsing->command->input)
-			       : ARGP_ERR_UNKNOWN;
-	}
+	error_t error = what_if_parse(key, arg, what_if);
+
+	if (error != ARGP_ERR_UNKNOWN)
+		return error;
+	return is_own(parsing->command, key)
+		       ? parsing->command->parse(key, arg, parsing->command->input)
+		       : ARGP_ERR_UNKNOWN;
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -258,7 +240,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		options->no_task_storage = true;
 		return 0;
 	default:
-		return parse_what_if(key, arg, parsing, &options->what_if);
+		return parse_rest(key, arg, parsing, &options->what_if);
 	}
 }
 

@@ -14,39 +14,17 @@
 #include "base/log.h"
 #include "base/text.h"
 
-enum {
-	KEY_JSON = 0x100,
-	KEY_TEXT,
-	KEY_NO_TRACES,
-	KEY_TARGET,
-	KEY_WORKERS,
-	KEY_THREADS,
-	KEY_CPU_FACTOR,
-	KEY_MEMORY_BUDGET,
-	KEY_MAX_CONNECTIONS,
-	KEY_SLO_P99,
-	KEY_SEED,
-	KEY_NO_ADVICE,
-};
+enum { KEY_JSON = 0x100, KEY_TEXT, KEY_NO_TRACES }; /* below those of what_if.def */
 
 static const struct argp_option options[] = {
 	{"json", KEY_JSON, NULL, 0, "JSON, one document per line and host", 1},
 	{"text", KEY_TEXT, NULL, 0, "Text for people (the default)", 1},
 	{"no-traces", KEY_NO_TRACES, NULL, 0,
 	 "Leave sampled requests out of the JSON, which makes it shorter", 1},
-	{"target", KEY_TARGET, "TARGET", 0,
-	 "What if: change to asyncio, uvloop, node, go, swoole or threads", 2},
-	{"workers", KEY_WORKERS, "N", 0, "Compare with so many worker processes", 2},
-	{"threads", KEY_THREADS, "N", 0, "Compare with so many threads in each", 2},
-	{"cpu-factor", KEY_CPU_FACTOR, "K", 0,
-	 "A request takes K times today's CPU after the change", 2},
-	{"memory-budget", KEY_MEMORY_BUDGET, "BYTES", 0, "There is so much memory for all workers",
-	 2},
-	{"max-connections", KEY_MAX_CONNECTIONS, "PEER=N", 0, "So many connections to this peer",
-	 2},
-	{"slo-p99", KEY_SLO_P99, "SECONDS", 0, "Say where the p99 latency would be above this", 2},
-	{"seed", KEY_SEED, "N", 0, "Of the simulation and the intervals", 2},
-	{"no-advice", KEY_NO_ADVICE, NULL, 0, "Leave the advice out", 2},
+	{NULL, 0, NULL, 0, "What if (the advice at the end of the report):", 2},
+#define OPTION(id, key, name, value, help) {name, key, value, 0, help, 2},
+#include "app/what_if.def"
+#undef OPTION
 	{0},
 };
 
@@ -69,28 +47,6 @@ struct reporting {
 	struct what_if what_if;
 };
 
-static error_t parse_what_if(struct what_if *what_if, int key, const char *arg)
-{
-	switch (key) {
-	case KEY_TARGET:
-		return what_if_target(what_if, arg);
-	case KEY_WORKERS:
-		return what_if_workers(what_if, arg);
-	case KEY_THREADS:
-		return what_if_threads(what_if, arg);
-	case KEY_CPU_FACTOR:
-		return what_if_cpu_factor(what_if, arg);
-	case KEY_MEMORY_BUDGET:
-		return what_if_memory(what_if, arg);
-	case KEY_MAX_CONNECTIONS:
-		return what_if_connections(what_if, arg);
-	case KEY_SLO_P99:
-		return what_if_slo(what_if, arg);
-	default:
-		return what_if_seed(what_if, arg);
-	}
-}
-
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct reporting *reporting = state->input;
@@ -103,25 +59,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_NO_TRACES:
 		reporting->json_opts.no_traces = true;
 		return 0;
-	case KEY_TARGET:
-	case KEY_WORKERS:
-	case KEY_THREADS:
-	case KEY_CPU_FACTOR:
-	case KEY_MEMORY_BUDGET:
-	case KEY_MAX_CONNECTIONS:
-	case KEY_SLO_P99:
-	case KEY_SEED:
-		return parse_what_if(&reporting->what_if, key, arg);
-	case KEY_NO_ADVICE:
-		reporting->what_if.no_advice = true;
-		return 0;
 	case ARGP_KEY_END:
 		return what_if_sound(&reporting->what_if) ? 0 : CLI_TOLD;
 	case ARGP_KEY_ARG:
 		reporting->paths[reporting->n_paths++] = arg;
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return what_if_parse(key, arg, &reporting->what_if);
 	}
 }
 

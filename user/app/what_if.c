@@ -23,6 +23,14 @@
 #define SIMULATED_LEAST 2000
 #define SHORT_INTERVAL_NS (5 * CLOCK_NS_PER_S)
 
+/* clang-format off */
+enum what_if_key {
+#define OPTION(id, key, name, value, help) id = (key),
+#include "app/what_if.def"
+#undef OPTION
+};
+/* clang-format on */
+
 /* A number in decimal digits, no sign, and where it ends; false: there is none. */
 static bool read_number(const char *text, double *ret_number, const char **ret_end)
 {
@@ -69,9 +77,8 @@ static error_t parse_count(const char *name, const char *text, uint64_t least, u
 	return 0;
 }
 
-error_t what_if_target(struct what_if *w, const char *text)
+static error_t take_target(struct what_if *w, const char *text)
 {
-	w->asked = true;
 	for (unsigned int i = TARGET_AUTO + 1; i < TARGET_COUNT; i++) {
 		if (strcmp(text, kappa_target_name(i)) != 0)
 			continue;
@@ -93,33 +100,29 @@ static error_t parse_workers(const char *name, const char *text, uint32_t *ret_w
 	return error;
 }
 
-error_t what_if_workers(struct what_if *w, const char *text)
+static error_t take_workers(struct what_if *w, const char *text)
 {
-	w->asked = true;
 	return parse_workers("workers", text, &w->opts.workers);
 }
 
-error_t what_if_threads(struct what_if *w, const char *text)
+static error_t take_threads(struct what_if *w, const char *text)
 {
-	w->asked = true;
 	return parse_workers("threads", text, &w->opts.threads);
 }
 
-error_t what_if_cpu_factor(struct what_if *w, const char *text)
+static error_t take_cpu_factor(struct what_if *w, const char *text)
 {
-	w->asked = true;
 	return parse_real("cpu-factor", text, FACTOR_LEAST, FACTOR_MOST, &w->opts.cpu_factor);
 }
 
 /* "1500000000", "1.5G" */
-error_t what_if_memory(struct what_if *w, const char *text)
+static error_t take_memory(struct what_if *w, const char *text)
 {
 	static const char units[] = "KMGT";
 	double bytes = 0;
 	const char *end = "", *unit;
 	bool read = read_number(text, &bytes, &end);
 
-	w->asked = true;
 	unit = read && *end ? strchr(units, *end) : NULL;
 	if (unit) {
 		bytes *= exp2(10. * (double)(unit - units + 1));
@@ -136,14 +139,13 @@ error_t what_if_memory(struct what_if *w, const char *text)
 }
 
 /* "127.0.0.1:5432=20": an address may hold '=', so the last one counts. */
-error_t what_if_connections(struct what_if *w, const char *text)
+static error_t take_connections(struct what_if *w, const char *text)
 {
 	const char *equals = strrchr(text, '=');
 	struct connection_budget *list;
 	uint64_t n;
 	char *address;
 
-	w->asked = true;
 	if (!equals || equals == text) {
 		log_error(
 			"'%s' names no peer and number: use --max-connections=PEER=N, the peer as "
@@ -165,16 +167,51 @@ error_t what_if_connections(struct what_if *w, const char *text)
 	return 0;
 }
 
-error_t what_if_slo(struct what_if *w, const char *text)
+static error_t take_slo(struct what_if *w, const char *text)
 {
-	w->asked = true;
 	return parse_real("slo-p99", text, SLO_LEAST, SLO_MOST, &w->opts.slo_p99_s);
 }
 
-error_t what_if_seed(struct what_if *w, const char *text)
+static error_t take_seed(struct what_if *w, const char *text)
 {
-	w->asked = true;
 	return parse_count("seed", text, 0, INT64_MAX, &w->opts.seed);
+}
+
+static error_t take(int key, const char *value, struct what_if *w)
+{
+	switch ((enum what_if_key)key) {
+	case OPTION_TARGET:
+		return take_target(w, value);
+	case OPTION_WORKERS:
+		return take_workers(w, value);
+	case OPTION_THREADS:
+		return take_threads(w, value);
+	case OPTION_CPU_FACTOR:
+		return take_cpu_factor(w, value);
+	case OPTION_MEMORY_BUDGET:
+		return take_memory(w, value);
+	case OPTION_MAX_CONNECTIONS:
+		return take_connections(w, value);
+	case OPTION_SLO_P99:
+		return take_slo(w, value);
+	case OPTION_SEED:
+		return take_seed(w, value);
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+error_t what_if_parse(int key, const char *value, struct what_if *w)
+{
+	error_t error;
+
+	if (key == OPTION_NO_ADVICE) {
+		w->no_advice = true;
+		return 0;
+	}
+	error = take(key, value, w);
+	w->asked |= error != ARGP_ERR_UNKNOWN;
+	return error;
 }
 
 static bool one_peer_twice(const struct what_if *w)

@@ -16,15 +16,9 @@ struct what_if {
 	bool no_advice; /* and none of it */
 };
 
-/* Each takes an option's value in. Returns 0, CLI_TOLD having said what is wrong, or ENOMEM. */
-error_t what_if_target(struct what_if *what_if, const char *text);
-error_t what_if_workers(struct what_if *what_if, const char *text);
-error_t what_if_threads(struct what_if *what_if, const char *text);
-error_t what_if_cpu_factor(struct what_if *what_if, const char *text);
-error_t what_if_memory(struct what_if *what_if, const char *text);
-error_t what_if_connections(struct what_if *what_if, const char *text);
-error_t what_if_slo(struct what_if *what_if, const char *text);
-error_t what_if_seed(struct what_if *what_if, const char *text);
+/* Takes an option in. Returns 0, CLI_TOLD having said what is wrong, ENOMEM, or ARGP_ERR_UNKNOWN:
+ * it is none of these. */
+error_t what_if_parse(int key, const char *value, struct what_if *what_if);
 
 /* Whether the options go together; says so if not. */
 bool what_if_sound(const struct what_if *what_if);
