@@ -45,7 +45,9 @@ def run_as(prefix, *args):
     (["-p", "1", "-d", "-1"], "'-1'"), (["-p", "1", "-d", "nan"], "'nan'"), (["-p", "1", "-d", "inf"], "'inf'"),
     (["-p", "1", "-d", "0"], "--duration"), (["-p", "1", "-d", "1e99"], "'1e99'"), (["-p", "1", "-i", "0"], "--interval"),
     (["-p", "1", "-d", "1", "-i", "2"], "-i"), (["-p", "1", "--no-such"], "'--no-such'"), (["-z"], "'-z'"),
-    (["-p", "1", "--max-peers", "0"], "--max-peers"), (["-p", "1", "--socket-set", "x"], "'x'"), (["1234"], "-p 1234"),
+    (["-p", "1", "--max-peers", "0"], "--max-peers"), (["-p", "1", "--socket-set", "x"], "'x'"),
+    (["-p", "1", "--max-overhead", "0"], "--max-overhead"), (["-p", "1", "--max-overhead=nan"], "--max-overhead"),
+    (["-p", "1", "--max-overhead", "101"], "--max-overhead"), (["-p", "1", "--max-overhead", ""], "--max-overhead"), (["1234"], "-p 1234"),
     (["doctr"], "'doctr'"), (["doctor", "now"], "'now'"), (["doctor", "--deep"], "ioprof doctor --help"),
     (["-p", "\x1b[31m\n\u202e"], "\\x1b[31m\\n\\u202e"),
 ])

@@ -140,7 +140,8 @@ FAULTS = [int(n) for n in os.environ.get("IOPROF_FAULTS", "40").split()][0]
 
 def run_short_of_memory(pid, **environment):
     return subprocess.run([ioprof_run.testbin("ioprof_allocation"), "--json", "-p", str(pid), "-d", "0.01"],
-                          capture_output=True, text=True, timeout=60, env={**os.environ, **environment})
+                          capture_output=True, text=True, timeout=60,
+                          env={**os.environ, "XDG_CONFIG_HOME": "/nonexistent", **environment})
 
 
 @pytest.mark.parametrize("all_after", [False, True], ids=["one", "all-after"])
@@ -169,6 +170,33 @@ def test_allocation_fails(all_after, tmp_path):
     finally:
         idle.kill()
         idle.wait()
+
+
+# What the probes cost
+
+def test_limit_of_the_overhead(db):
+    """Beyond it the observation ends by itself, and what it saw until then is right."""
+    with Service("--processes=2", "--cpu=100", f"--call={db},2,100") as service, \
+            service.client(requests=1000000, connections=2) as client:
+        ioprof_run.wait_until(lambda: service.read_truth()["requests"] > 50, what="load")
+        with ioprof_run.start(service.pid, args=["--max-overhead", "0.01"]) as prof:
+            (document,) = prof.end()
+            assert "--max-overhead" in prof.errors() and prof.errors().count("\n") == 1
+        client.process.terminate()
+    check_losses(document)
+    check_closure(document)
+    assert any("ended early" in note for note in document["notes"])
+    assert service_of(document)["requests"]["operations"] == 2 * service_of(document)["requests"]["completed"]
+
+
+def test_overhead_within_its_limit(db):
+    with Service("--processes=2", "--cpu=500", f"--call={db},2,1000") as service, \
+            ioprof_run.start(service.pid, args=["--max-overhead", "100", "-d", "2"]) as prof:
+        load = service.load(requests=100, connections=2)
+        truth = service.truth(100)
+        (document,) = prof.end()
+    assert not any("ended early" in note for note in document["notes"])
+    check_everything(document, truth, load)
 
 
 # The service

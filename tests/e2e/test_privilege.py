@@ -27,7 +27,7 @@ def idle():
 def as_nobody(*capabilities):
     """The command line that runs another one as an ordinary user with just these."""
     names = ",".join(f"+{name}" for name in capabilities)
-    prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    prefix = ["env", "HOME=/nonexistent", "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
     return prefix + ([f"--inh-caps={names}", f"--ambient-caps={names}"] if capabilities else [])
 
 
@@ -124,6 +124,12 @@ def test_each_of_them_is_needed_and_named(missing, binary_for_all, idle):
     assert lines[at].endswith(f"missing CAP_{missing.upper()}")
     assert lines[at + 1].lstrip().startswith("fix: ")
     assert "does not work here" in lines[-1]
+
+
+def test_limit_of_the_overhead_takes_one_more(binary_for_all, idle):
+    result = run(as_nobody(*NEEDED), binary_for_all, "-p", idle.pid, "--max-overhead", "1")
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (3, "", 1)
+    assert "CAP_SYS_ADMIN" in result.stderr
 
 
 def test_doctor_with_them(binary_for_all):

@@ -316,7 +316,7 @@ static int handle_event(struct exporting *e, enum watch_event event)
 	if (e->due == DUE_END)
 		return 0;
 	r = end_interval(e);
-	if (r < 0 || e->stdout_error)
+	if (r < 0 || e->stdout_error || e->observation.too_costly)
 		return r;
 	schedule(e);
 	return 1;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 
 #include "app/exit_status.h"
 #include "app/privileges.h"
@@ -12,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "model/derive.h"
 #include "target/target.h"
 
 /* Of a service whose first process is gone, so many processes are waited for at a time. */
@@ -22,6 +24,26 @@
 /* How much of the service's name the progress line shows. */
 #define NAME_COLUMNS 24
 
+/* Whether the probes took more than they may in this interval; if so it says that. Short intervals
+ * do not count: a burst is no burden. 0 or -ENOMEM. */
+static int check_cost(struct observation *o, struct snapshot *s)
+{
+	double share = derive_probe_cpu_s(s) / get_nprocs() * (double)CLOCK_NS_PER_S /
+		       (double)s->duration_ns;
+
+	if (!(o->max_overhead > 0) || o->too_costly ||
+	    s->duration_ns < OBSERVATION_COST_NS * 9 / 10)
+		return 0;
+	if (!(share > o->max_overhead))
+		return 0;
+	o->too_costly = true;
+	log_error("the probes took %.2g %% of the machine's processors, --max-overhead is %.2g %%: "
+		  "this ends the observation; allow more, or observe fewer services",
+		  share * 100, o->max_overhead * 100);
+	return snapshot_add_note(s, "The observation ended early: the probes took more of the "
+				    "machine's processors than --max-overhead allows.");
+}
+
 int observation_read(struct observation *o)
 {
 	_cleanup_(snapshot_freep) struct snapshot *s = NULL;
@@ -31,6 +53,9 @@ int observation_read(struct observation *o)
 	if (r < 0)
 		return r;
 	r = surroundings_fill(o->surroundings, s);
+	if (r < 0)
+		return r;
+	r = check_cost(o, s);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < s->n_services; i++)
@@ -124,6 +149,7 @@ static int attach(struct observation *o, const struct options *options,
 	};
 	int r;
 
+	o->max_overhead = options->max_overhead;
 	o->name = short_name(options);
 	r = wait_for_processes(o, options);
 	if (r < 0) {
@@ -223,6 +249,11 @@ int observation_start(struct observation *o, const struct options *options)
 	if (begin_surroundings(o, options) < 0) {
 		log_error("out of memory: free some");
 		return EXIT_STATUS_FAILED;
+	}
+	if (options->max_overhead > 0 && !probe_cost_known(o->probe)) {
+		log_error("--max-overhead takes CAP_SYS_ADMIN, which lets the kernel tell what the "
+			  "probes cost: run as root, or leave it out");
+		return EXIT_STATUS_NOT_PERMITTED;
 	}
 	status = select_first(o, options);
 	if (status == EXIT_STATUS_DONE)

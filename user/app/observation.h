@@ -11,6 +11,7 @@
 #include "app/selection.h"
 #include "app/surroundings.h"
 #include "app/watch.h"
+#include "base/clock.h"
 #include "probe/probe.h"
 
 struct observation {
@@ -21,8 +22,13 @@ struct observation {
 	struct selection *selection; /* NULL: PIDs only */
 	/* read from the probe and not yet taken by the command; NULL if nothing */
 	struct snapshot *unreported;
-	uint64_t completed; /* requests of all services since the start */
+	uint64_t completed;  /* requests of all services since the start */
+	double max_overhead; /* share of all the machine's processors; 0: no limit */
+	bool too_costly;     /* the probes have taken more: the observation is to end */
 };
+
+/* How often to read in order to notice. */
+#define OBSERVATION_COST_NS CLOCK_NS_PER_S
 
 /* An observation that owns nothing yet. */
 #define OBSERVATION_NONE ((struct observation){.watch = WATCH_NONE})
@@ -35,7 +41,8 @@ int observation_start(struct observation *o, const struct options *options);
  * or -errno. */
 int observation_wait(struct observation *o, enum watch_event *ret_event);
 
-/* Adds what the probe saw since the last time to unreported. 0 or -errno. */
+/* Adds what the probe saw since the last time to unreported. Says so when it becomes too costly. 0
+ * or -errno. */
 int observation_read(struct observation *o);
 
 /*

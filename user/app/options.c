@@ -14,6 +14,8 @@
 /* A hundredth of a second is as fine as a report can be; a year is longer than anyone waits. */
 #define SECONDS_MIN 0.01
 #define SECONDS_MAX (366.0 * 24 * 3600)
+/* A ten thousandth of the machine's processors is less than anything can be observed for. */
+#define PERCENT_MIN 0.01
 /* Rows of a kernel table. */
 #define ROWS_MAX (1ul << 20)
 
@@ -136,6 +138,20 @@ static error_t parse_rows(const char *name, const char *text, unsigned int *ret_
 	return 0;
 }
 
+static error_t parse_percent(const char *name, const char *text, double *ret_share)
+{
+	char *end;
+	double percent = strtod(text, &end);
+
+	if (!*text || *end || text[strspn(text, "0123456789.")] || !(percent >= PERCENT_MIN) ||
+	    !(percent <= 100)) {
+		log_error("--%s=%s is out of range: use %g to 100", name, text, PERCENT_MIN);
+		return CLI_TOLD;
+	}
+	*ret_share = percent / 100;
+	return 0;
+}
+
 static error_t parse_socket_set(const char *text, enum probe_socket_set *ret_set)
 {
 	for (size_t i = 0; i < sizeof(socket_sets) / sizeof(socket_sets[0]); i++) {
@@ -239,6 +255,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPTION_NO_TASK_STORAGE:
 		options->no_task_storage = true;
 		return 0;
+	case OPTION_MAX_OVERHEAD:
+		return parse_percent("max-overhead", arg, &options->max_overhead);
 	default:
 		return parse_rest(key, arg, parsing, &options->what_if);
 	}

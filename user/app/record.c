@@ -222,7 +222,7 @@ static int handle_event(struct recorder *o, enum watch_event event, enum due due
 		write_interval(o);
 	else if (o->shows_progress)
 		show_progress(o);
-	return o->output_error ? 0 : 1;
+	return o->output_error || o->observation.too_costly ? 0 : 1;
 }
 
 /* Until the observation is over. 0 or -errno. */
@@ -238,7 +238,9 @@ static int observe(struct recorder *o)
 		.start_ns = clock_monotonic_ns(),
 		.duration_ns = o->options.duration_ns,
 		.interval_ns = o->options.interval_ns,
-		.progress_ns = o->shows_progress ? CLOCK_NS_PER_S : UNSEEN_NS,
+		.progress_ns = o->shows_progress || o->options.max_overhead > 0
+				       ? OBSERVATION_COST_NS
+				       : UNSEEN_NS,
 	};
 	do {
 		enum watch_event event;

@@ -27,3 +27,8 @@ int probe_access(const struct probe *probe)
 		return -errno;
 	return 0;
 }
+
+bool probe_cost_known(const struct probe *probe)
+{
+	return probe->stats_fd >= 0;
+}

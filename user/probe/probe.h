@@ -90,6 +90,9 @@ struct probe_listener {
 int probe_listeners(const struct probe *probe, struct probe_listener **ret_listeners,
 		    size_t *ret_n);
 
+/* Whether the kernel tells what the programs cost. */
+bool probe_cost_known(const struct probe *probe);
+
 /* True once every process of every service has ended. */
 bool probe_ended(const struct probe *probe);
 
