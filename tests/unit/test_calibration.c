@@ -63,21 +63,6 @@ static void test_takes_runs(void **state)
 	assert_int_equal(c.n_components, 1);
 }
 
-/* A client that was not recognised may be an HTTP client: it may save what that would. */
-static void test_unknown_client_follows(void **state)
-{
-	struct calibration c;
-
-	(void)state;
-	calibration_init(&c, "x86_64 Some", 1);
-	assert_int_equal(
-		take(&c, "{\"cost\": \"blocking HTTP client to aiohttp\", \"us\": [-300]}"), 0);
-	assert_true(c.measured[COST_CLIENT_UNKNOWN]);
-	assert_near(c.costs[COST_CLIENT_UNKNOWN].lo, -330 * US);
-	assert_true(c.costs[COST_CLIENT_UNKNOWN].estimate == c.costs[COST_CLIENT_UNKNOWN].lo / 2);
-	assert_true(c.costs[COST_CLIENT_UNKNOWN].hi == 0);
-}
-
 static void test_refuses_lines(void **state)
 {
 	static const char *const wrong[] = {
@@ -92,6 +77,7 @@ static void test_refuses_lines(void **state)
 		"{\"cost\": \"requests\", \"us\": [1,2,3,4,5,6,7,8,9,10]}",
 		"{\"cost\": \"magic\", \"us\": [1]}",
 		"{\"cost\": \"factor, stack not recognised\", \"us\": [1]}",
+		"{\"cost\": \"client library not recognised\", \"us\": [1]}",
 		"{\"cost\": \"requests\", \"us\": [1], \"more\": 1}",
 		"{\"component\": \"python\"}",
 		"{\"component\": \"\", \"version\": \"3\"}",
@@ -175,7 +161,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_measured_is_defaults),
 		cmocka_unit_test(test_takes_runs),
-		cmocka_unit_test(test_unknown_client_follows),
 		cmocka_unit_test(test_refuses_lines),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_refuses_documents),

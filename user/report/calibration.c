@@ -46,12 +46,12 @@ size_t calibration_count(const struct calibration *c)
 	return n;
 }
 
-/* Factors are no costs: they cannot be measured on a machine. COST_COUNT: no such cost. */
+/* Factors are no costs, and what is not recognised cannot be measured. COST_COUNT: no such cost. */
 static enum cost cost_named(const char *name)
 {
 	for (enum cost cost = 0; cost < COST_COUNT; cost++) {
 		if (cost != COST_FACTOR_UNKNOWN && cost != COST_FACTOR_KNOWN &&
-		    strcmp(name, cost_name(cost)) == 0)
+		    cost != COST_CLIENT_UNKNOWN && strcmp(name, cost_name(cost)) == 0)
 			return cost;
 	}
 	return COST_COUNT;
@@ -116,35 +116,17 @@ static int take_component(struct calibration *c, const json_t *name, const json_
 	return 0;
 }
 
-/*
- * Nothing tells a client library that was not recognised from a blocking HTTP client, so it may
- * save as much as that one, its low end, or nothing: the estimate is in the middle.
- */
-static void derive_unknown_client(struct calibration *c)
-{
-	double lo = fmin(0, c->costs[COST_HTTP_CLIENT].lo);
-
-	if (!c->measured[COST_HTTP_CLIENT])
-		return;
-	c->costs[COST_CLIENT_UNKNOWN] = (struct prior){.lo = lo, .estimate = lo / 2};
-	c->measured[COST_CLIENT_UNKNOWN] = true;
-}
-
 int calibration_take(struct calibration *c, const char *line, size_t len)
 {
 	_cleanup_json_ json_t *fact = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
 	const char *cost = json_string_value(json_object_get(fact, "cost"));
-	int r;
 
 	if (!fact || json_object_size(fact) != 2)
 		return -EBADMSG;
 	if (!cost)
 		return take_component(c, json_object_get(fact, "component"),
 				      json_object_get(fact, "version"));
-	r = take_cost(c, cost, json_object_get(fact, "us"));
-	if (r == 0)
-		derive_unknown_client(c);
-	return r;
+	return take_cost(c, cost, json_object_get(fact, "us"));
 }
 
 /* Takes the value, NULL included. */
@@ -201,7 +183,6 @@ int calibration_write(FILE *out, const struct calibration *c)
 
 static bool read_cost(struct calibration *c, const char *name, const json_t *figures)
 {
-	/* The client that was not recognised is derived, but written like all others. */
 	enum cost cost = cost_named(name);
 	double s[3];
 
