@@ -343,7 +343,6 @@ static void test_every_field(void **state)
 	assert_int_equal(parse_json(document, &error), 0);
 	/* start_unix_ns may be negative; peers may not be an object, and so on. */
 	break_members(document, json_object_get(document, "overhead"));
-	break_members(document, json_object_get(document, "losses"));
 	break_members(document, json_array_get(json_object_get(document, "services"), 0));
 	break_member(document, document, "services");
 	break_member(document, document, "notes");
@@ -365,6 +364,7 @@ static void test_tolerance(void **state)
 	json_object_set_new(service, "closure", json_string("?"));
 	json_object_del(service, "per_request");
 	json_object_del(document, "quality");
+	json_object_del(json_object_get(document, "losses"), "peers"); /* of an earlier version */
 	assert_int_equal(parse_json(document, &error), 0);
 	json_decref(document);
 }

@@ -45,12 +45,15 @@ static void read_interval(const struct json_cursor *from, struct snapshot *s)
 	s->duration_ns = json_cursor_count(&at, "duration_ns");
 }
 
+/* What an earlier version did not count it did not lose either: it could not do it at all. */
 static void read_losses(const struct json_cursor *from, struct snapshot *s)
 {
 	struct json_cursor at = json_cursor_member(from, "losses");
 
-	for (enum loss i = 0; i < LOSS_COUNT; i++)
-		s->losses[i] = json_cursor_count(&at, loss_name(i));
+	for (enum loss i = 0; i < LOSS_COUNT; i++) {
+		if (json_cursor_has(&at, loss_name(i)))
+			s->losses[i] = json_cursor_count(&at, loss_name(i));
+	}
 }
 
 static void read_overhead(const struct json_cursor *from, struct snapshot *s)

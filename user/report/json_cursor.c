@@ -65,6 +65,11 @@ struct json_cursor json_cursor_member(const struct json_cursor *object, const ch
 	return member;
 }
 
+bool json_cursor_has(const struct json_cursor *object, const char *name)
+{
+	return json_cursor_sound(object) && json_object_get(object->value, name);
+}
+
 struct json_cursor json_cursor_element(const struct json_cursor *array, size_t index)
 {
 	struct json_cursor element = {.outer = array, .index = index, .error = array->error};

@@ -34,6 +34,9 @@ struct json_cursor json_cursor_document(const json_t *document, struct json_erro
 struct json_cursor json_cursor_member(const struct json_cursor *object, const char *name);
 struct json_cursor json_cursor_element(const struct json_cursor *array, size_t index);
 
+/* Whether an object has such a member. */
+bool json_cursor_has(const struct json_cursor *object, const char *name);
+
 /* How many elements an array has, at most so many. */
 size_t json_cursor_length(const struct json_cursor *array, size_t most);
 
