@@ -39,7 +39,7 @@ def test_page_and_help_name_the_same_options():
     assert long_options(output(IOPROF, "--help")) - USUAL == long_options(page("ioprof")) - USUAL
 
 
-@pytest.mark.parametrize("command", ["calibrate", "diff", "export", "record", "report"])
+@pytest.mark.parametrize("command", ["calibrate", "diff", "export", "record", "report", "top"])
 def test_page_of_a_command_has_what_is_its_own(command):
     """The options it shares with observing are in ioprof(8); it may repeat them."""
     options = long_options(output(IOPROF, command, "--help"))

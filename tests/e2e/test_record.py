@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Recordings: written while a service runs, whatever happens meanwhile; read, summed up and compared afterwards."""
 
+import fcntl
 import gzip
 import json
 import os
+import pty
 import shutil
 import signal
+import struct
 import subprocess
+import termios
 import zlib
 from pathlib import Path
 
@@ -364,3 +368,66 @@ def test_diff_of_strangers(tmp_path, before):
     assert result.returncode == 1 and "no service in common" in result.stderr
     shutil.copy(before, tmp_path / "same")
     assert ioprof_run.run("diff", before, tmp_path / "same").returncode == 0
+
+
+# ---- top ----
+
+class Terminal:
+    """ioprof top in a terminal of 100 x 30."""
+
+    def __init__(self, *args):
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+        self.process = subprocess.Popen([ioprof_run.binary(), "top", *map(str, args)], stdin=slave, stdout=slave,
+                                        stderr=subprocess.PIPE, env={**os.environ, "TERM": "xterm"}, text=True)
+        os.close(slave)
+        os.set_blocking(self.master, False)
+        self.text = ""
+
+    def shows(self, words):
+        try:
+            self.text += os.read(self.master, 1 << 16).decode(errors="replace")
+        except BlockingIOError:
+            pass
+        return words in self.text
+
+    def wait(self, words):
+        ioprof_run.wait_until(lambda: self.shows(words), what=f"{words!r} on the screen")
+
+    def press(self, keys):
+        self.text = ""
+        os.write(self.master, keys.encode())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stderr.close()
+        os.close(self.master)
+
+
+def test_top(before):
+    """The recording on the screen, to its end, back, and out."""
+    with Terminal(before) as terminal:
+        terminal.wait("service")
+        for _ in range(len(members(before)) // 10 + 1):
+            terminal.press("]")
+        terminal.wait("ended")
+        terminal.press("[")
+        terminal.wait("last")
+        terminal.press("q")
+        assert terminal.process.wait(20) == 0
+        assert terminal.process.stderr.read() == ""
+
+
+def test_top_where_it_cannot(tmp_path, before):
+    result = ioprof_run.run("top", before)
+    assert result.returncode == 2 and "needs a terminal" in result.stderr
+    foreign = tmp_path / "foreign"
+    foreign.write_text("hello\n")
+    with Terminal(foreign) as terminal:
+        assert terminal.process.wait(20) == 1
+        assert "it is no JSON" in terminal.process.stderr.read()

@@ -24,4 +24,7 @@ int report_run(int argc, char **argv);
 /* "ioprof diff BEFORE AFTER": what changed between two recordings. */
 int diff_run(int argc, char **argv);
 
+/* "ioprof top FILE": the dashboard on a recording. */
+int top_run(int argc, char **argv);
+
 #endif

@@ -13,8 +13,13 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{"calibrate", calibrate_run}, {"diff", diff_run},     {"doctor", doctor_run},
-	{"record", record_run},	      {"report", report_run}, {"export", export_run},
+	{"calibrate", calibrate_run},
+	{"diff", diff_run},
+	{"doctor", doctor_run},
+	{"record", record_run},
+	{"report", report_run},
+	{"export", export_run},
+	{"top", top_run},
 };
 
 /* Closed standard streams would be reopened as whatever comes next, and reports written into it. */

@@ -339,7 +339,7 @@ enum cli_result options_parse(int argc, char **argv, struct options *ret_options
 	static const struct options_command observe = {
 		.name = "ioprof",
 		.usage =
-			"ioprof -p PID[,PID...] [OPTION...]\n       ioprof export -p PID [OPTION...]\n       ioprof record -p PID -o FILE [OPTION...]\n       ioprof report FILE...\n       ioprof diff BEFORE AFTER\n       ioprof calibrate [OPTION...]\n       ioprof doctor",
+			"ioprof -p PID[,PID...] [OPTION...]\n       ioprof export -p PID [OPTION...]\n       ioprof record -p PID -o FILE [OPTION...]\n       ioprof report FILE...\n       ioprof diff BEFORE AFTER\n       ioprof top FILE\n       ioprof calibrate [OPTION...]\n       ioprof doctor",
 		.doc = doc,
 	};
 

@@ -12,7 +12,6 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "record/recording.h"
 
 struct file {
 	const char *path;
@@ -38,29 +37,26 @@ static void files_done(struct files *files)
 	free(files->files);
 }
 
-/* What is wrong with a file, once it has been read to its end. */
-static int tell_damage(const struct file *file)
+int recordings_tell(const char *path, const struct recording_damage *damage, uint64_t intervals)
 {
-	const struct recording_damage *damage = recording_damage(file->recording);
-
-	if (!file->intervals) {
+	if (!intervals) {
 		if (damage->parts)
 			log_error(
 				"%s: %s: use a file that 'ioprof record' or 'ioprof --json' wrote",
-				file->path, damage->first);
+				path, damage->first);
 		else
-			log_error("%s: %s: record for longer", file->path,
+			log_error("%s: %s: record for longer", path,
 				  damage->cut_off ? "it was cut off within its first interval"
 						  : "it is empty");
 		return EXIT_STATUS_FAILED;
 	}
 	if (damage->parts)
 		log_error("warning: %s: %" PRIu64 " damaged part%s left out, the first because %s",
-			  file->path, damage->parts, damage->parts == 1 ? "" : "s", damage->first);
+			  path, damage->parts, damage->parts == 1 ? "" : "s", damage->first);
 	if (damage->too_large)
-		log_error("warning: %s: what follows the damage is left out", file->path);
+		log_error("warning: %s: what follows the damage is left out", path);
 	if (damage->cut_off)
-		log_error("warning: %s: it was cut off: its last interval is missing", file->path);
+		log_error("warning: %s: it was cut off: its last interval is missing", path);
 	return EXIT_STATUS_DONE;
 }
 
@@ -74,7 +70,8 @@ static int advance(struct file *file)
 		return EXIT_STATUS_FAILED;
 	}
 	if (r == 0)
-		return tell_damage(file);
+		return recordings_tell(file->path, recording_damage(file->recording),
+				       file->intervals);
 	file->intervals++;
 	return EXIT_STATUS_DONE;
 }

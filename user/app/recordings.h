@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "model/gather.h"
+#include "record/recording.h"
 
 /* Calls take with each interval, which owns it from then on; what is not 0 ends the reading. */
 typedef int (*recordings_take_fn)(void *ctx, struct snapshot *s);
@@ -16,6 +17,10 @@ typedef int (*recordings_take_fn)(void *ctx, struct snapshot *s);
  * every file had an intact interval, another exit status if not, or what take returned.
  */
 int recordings_read(char *const *paths, size_t n, recordings_take_fn take, void *ctx);
+
+/* Says what was wrong with a file of which so many intervals were intact; EXIT_STATUS_FAILED for
+ * none. */
+int recordings_tell(const char *path, const struct recording_damage *damage, uint64_t intervals);
 
 /* Reads all of it into an empty gathering, and says what counts twice. Returns an exit status,
  * having said why. */

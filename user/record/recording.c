@@ -172,3 +172,13 @@ int recording_next(struct recording *recording, struct snapshot **ret_snapshot)
 	}
 	return r;
 }
+
+int recording_skip(struct recording *recording)
+{
+	int r;
+
+	do {
+		r = read_line(recording);
+	} while (r > 0 && is_blank(recording));
+	return r;
+}

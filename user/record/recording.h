@@ -34,6 +34,10 @@ void recording_closep(struct recording **recording);
  * -errno of reading. */
 int recording_next(struct recording *recording, struct snapshot **ret_snapshot);
 
+/* Passes by an interval without looking into it, sound or not. 1, 0 at the end, -ENOMEM or -errno.
+ */
+int recording_skip(struct recording *recording);
+
 const struct recording_damage *recording_damage(const struct recording *recording);
 
 #endif
