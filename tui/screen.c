@@ -405,10 +405,10 @@ enum screen_request screen_handle(struct screen *screen, const struct view_input
 static void draw_tabs(const struct screen *screen, const struct pane *pane)
 {
 	bool titles = titles_fit(pane->width);
-	int at = pane_print(pane, 0, 0, ROLE_TITLE, "ioprof");
+	int at = TABS_AT;
 	const char *about = screen->ended ? "ended" : screen->paused ? "paused" : screen->about;
 
-	at = TABS_AT;
+	(void)pane_print(pane, 0, 0, ROLE_TITLE, "ioprof");
 	for (unsigned int v = 0; v < VIEW_COUNT; v++) {
 		bool here = v == (unsigned int)screen->view;
 
