@@ -170,12 +170,18 @@ static double truncated_share(const struct subject *s)
 	return n > 0 ? s->evidence.exact.truncated / n : 0;
 }
 
+/* A part of requests, as a share of the processors' time. */
+static double part_share(const struct subject *s, enum part part)
+{
+	return (double)s->service->parts[part].sum_ns / NS_PER_S / s->duration_s / s->evidence.cpus;
+}
+
 static struct verdict_facts facts_of(const struct snapshot *snapshot, const struct subject *s,
 				     const struct advice *a)
 {
 	const struct service *service = s->service;
 	enum concurrency concurrency = derive_concurrency(service);
-	double busy = derive_busy_fraction(service);
+	double busy = s->busy;
 
 	return (struct verdict_facts){
 		.shared_threads = loop_share(service),
@@ -192,6 +198,7 @@ static struct verdict_facts facts_of(const struct snapshot *snapshot, const stru
 		.utilisation = busy >= SATURATED ? (double)service->cpu_ns / NS_PER_S /
 							   s->duration_s / s->evidence.cpus
 						 : NAN,
+		.wanted_cpu = part_share(s, PART_RUN_QUEUE),
 		.in_flight = NAN,
 		.needed_bytes = NAN,
 		.free_bytes = NAN,

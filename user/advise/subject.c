@@ -34,6 +34,7 @@
 #define INTERPRETER_BUSY .5 /* of a processor per process: its lock explains lock waits */
 #define MINOR_PEER .05	    /* of operations and of waiting */
 #define LEAST_CPUS .1
+#define FULL .95	/* of their time: always busy */
 #define HEAVY_STEPS 2e6 /* of closed networks in a bootstrap */
 #define REPLICATES 1000
 #define LEAST_REPLICATES 100
@@ -185,23 +186,44 @@ static double find_serial_s(struct subject *s)
 
 /* ---- workers ---- */
 
+/*
+ * Threads that never read a request, while those that do are always busy, wait for something else:
+ * a main thread. Else they may just not have been needed.
+ */
+static uint32_t count_workers(struct subject *s)
+{
+	const struct workers *w = &s->service->workers;
+	uint32_t serving = s->service->evidence.threads_serving;
+	double busy = derive_busy_fraction(s->service);
+
+	s->busy = busy;
+	if (!serving || serving >= w->count || !(busy * w->count >= FULL * serving))
+		return w->count;
+	s->busy = fmin(busy * w->count / serving, 1);
+	sentences_add(&s->assumptions,
+		      "Of %u threads %u take requests and are always busy: these are the workers.",
+		      w->count, serving);
+	return serving;
+}
+
 static void find_workers(struct subject *s)
 {
 	const struct workers *w = &s->service->workers;
 	struct evidence_sample *e = &s->evidence;
-	double threads = w->processes ? round((double)w->count / w->processes) : 0;
+	uint32_t count = count_workers(s);
+	double processes = fmin(w->processes, count), threads;
 
-	if (!w->count || !w->processes)
+	if (!count || !w->processes)
 		return;
-	e->processes = w->processes < CLOSED_NETWORK_MAX_CUSTOMERS ? w->processes
-								   : CLOSED_NETWORK_MAX_CUSTOMERS;
-	threads =
-		fmin(fmax(threads, 1), floor((double)CLOSED_NETWORK_MAX_CUSTOMERS / e->processes));
+	processes = fmin(processes, CLOSED_NETWORK_MAX_CUSTOMERS);
+	threads = fmax(round(count / processes), 1);
+	threads = fmin(threads, floor(CLOSED_NETWORK_MAX_CUSTOMERS / processes));
+	e->processes = (uint32_t)processes;
 	e->threads = (uint32_t)threads;
-	if ((uint64_t)e->processes * e->threads != w->count)
+	if (processes * threads != count)
 		sentences_add(&s->assumptions,
-			      "Its %u workers in %u processes are taken as %u in each.", w->count,
-			      w->processes, e->threads);
+			      "Its %u workers in %u processes are taken as %u in each.", count,
+			      e->processes, e->threads);
 }
 
 static double worker_memory(const struct subject *s)

@@ -19,6 +19,7 @@ struct subject {
 	const struct advice_opts *opts;
 	double duration_s, rate_per_s; /* of the interval; of requests completed in it */
 	enum reason missing; /* what it lacks to be judged, or REASON_UNDEFINED: nothing */
+	double busy;	     /* of its workers' time, 0..1; NAN: not known */
 	bool loops;	     /* an event loop, alone or before a pool */
 	struct evidence_sample evidence;
 	struct peer_fit *fits; /* one per peer */

@@ -178,12 +178,22 @@ static double sampled_spread(const struct verdict_facts *f)
 	return spread(known(&f->all.overlap) ? &f->all.overlap : &f->overlap);
 }
 
-/* By how much the gain by utilisation, 1 / (u kappa), differs from the gain by waits. */
+/*
+ * By how much the gain by utilisation, 1 / (u kappa), differs from the gain by waits. What the
+ * threads waited for processors may be theirs or others' load: the gain may lie between.
+ */
 static double estimators_differ(const struct verdict_facts *f)
 {
-	double bound = capacity_gain_bound(f->utilisation, f->kappa);
+	double most = capacity_gain_bound(f->utilisation, f->kappa);
+	double least =
+		capacity_gain_bound(fmin(f->utilisation + fmax(f->wanted_cpu, 0), 1), f->kappa);
+	double gain = f->async_over_now.estimate;
 
-	return isnan(bound) ? 0 : fabs(log(bound / f->async_over_now.estimate));
+	if (isnan(most))
+		return 0;
+	if (isfinite(least) && gain < least)
+		return log(least / gain);
+	return gain > most || !isfinite(least) ? fabs(log(gain / most)) : 0;
 }
 
 /* What does not depend on any verdict. */

@@ -50,6 +50,7 @@ struct verdict_facts {
 	double busy;	   /* rho_w: of the workers' time */
 	/* u as measured while all workers were busy; NAN when they never were: not compared then */
 	double utilisation;
+	double wanted_cpu; /* the same for the time they waited for a processor */
 
 	/* What a change gains: verdict_take_gain() */
 	struct interval async_over_now, tuned_over_now, async_over_tuned, overlap;
