@@ -16,6 +16,35 @@ from service_run import Service
 PYTHON = "/usr/bin/python3"
 ID = "0123456789abcdef" * 4
 
+# Many services of many threads: each answers on a socket of its own.
+CROWD = """
+import os, socket, sys, threading
+services, threads, directory = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+threading.stack_size(65536)
+def serve(n, ready):
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(f"{directory}/{n}")
+    server.listen()
+    for _ in range(threads - 1):
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+    os.write(ready, b"x")
+    while True:
+        client, _ = server.accept()
+        while client.recv(64):
+            client.sendall(b"answer")
+        client.close()
+read, ready = os.pipe()
+for n in range(services):
+    if os.fork() == 0:
+        serve(n, ready)
+left = services
+while left:
+    left -= len(os.read(read, 4096))
+print("ready", flush=True)
+sys.stdin.read()
+os.killpg(0, 9)
+"""
+
 
 def start(*args):
     prof = ioprof_run.Ioprof(["--json", "--no-traces", *args])
@@ -24,6 +53,11 @@ def start(*args):
     except BaseException:
         prof.__exit__()
         raise
+
+
+def written(file):
+    """What ioprof has written so far, its position in the file left alone."""
+    return os.pread(file.fileno(), 1 << 26, 0).decode(errors="replace")
 
 
 def named(doc, name):
@@ -163,7 +197,7 @@ def test_waits_for_what_is_not_there_yet():
     port = free_port()
     prof = ioprof_run.Ioprof(["--json", "--port", port, "--wait"])
     with prof:
-        ioprof_run.wait_until(lambda: "waiting" in prof.errors(), what="the message that it waits")
+        ioprof_run.wait_until(lambda: "waiting" in written(prof.stderr), what="the message that it waits")
         with subprocess.Popen([PYTHON, "-m", "http.server", str(port), "--bind", "127.0.0.1"],
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
             ioprof_run.wait_until(lambda: followed(prof, server.pid), what="the server joined")
@@ -179,7 +213,7 @@ def test_waits_for_what_is_not_there_yet():
 
 def test_ends_waiting_by_a_signal():
     with ioprof_run.Ioprof(["--port", free_port(), "--wait"]) as prof:
-        ioprof_run.wait_until(lambda: "waiting" in prof.errors(), what="the message that it waits")
+        ioprof_run.wait_until(lambda: "waiting" in written(prof.stderr), what="the message that it waits")
         prof.process.send_signal(signal.SIGINT)
         assert prof.process.wait(10) == 1
         assert "no process matched" in prof.errors()
@@ -218,3 +252,47 @@ def test_more_services_than_there_is_room_for_are_a_loss():
             doc = prof.stop()
     assert len(doc["services"]) == 2
     assert doc["losses"]["services"] >= 1
+
+
+def test_200_services_and_10000_threads(tmp_path):
+    services, requests = 200, 5
+    script = tmp_path / "crowd.py"
+    script.write_text(CROWD)
+    with subprocess.Popen([PYTHON, script, str(services), "50", tmp_path], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True, start_new_session=True) as crowd:
+        assert crowd.stdout.readline() == "ready\n"
+        with ioprof_run.Ioprof(["--json", "--no-traces", "-a", "-i", "1"]) as prof:
+            prof.wait_observing()
+            for n in range(services):
+                with socket.socket(socket.AF_UNIX) as client:
+                    client.connect(str(tmp_path / str(n)))
+                    for _ in range(requests):
+                        client.sendall(b"request")
+                        assert client.recv(64)
+            ioprof_run.wait_until(lambda: written(prof.stdout).count("\n") >= 3, 30, "three reports")
+            lines = (line.split() for line in open(f"/proc/{prof.pid}/status"))
+            peak = next(int(line[1]) * 1024 for line in lines if line[0] == "VmHWM:")
+            documents = prof.stop_all()
+        crowd.stdin.close()
+    # Of this directory's: other services of the machine may be among them.
+    completed, threads = {}, 0
+    for doc in documents:
+        # The kernel may skip an event of whatever else runs here.
+        assert {cause for cause, n in doc["losses"].items() if n} <= {"busy", "recursion"}
+        for at, service in enumerate(doc["services"]):
+            if service["name"] == script.name:
+                completed[at] = completed.get(at, 0) + service["requests"]["completed"]
+    for service in documents[-1]["services"]:
+        if service["name"] == script.name:
+            threads += len(service["lanes"]) + service["lanes_left_out"]
+    assert sorted(completed.values()) == [requests] * services
+    assert threads >= 49 * services
+    assert peak < 64 << 20, f"{peak >> 20} MiB"
+
+
+def test_a_pid_namespace_of_its_own_is_refused():
+    done = subprocess.run(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
+                           'sleep 60 & exec "$0" -p $!', ioprof_run.binary()],
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "PID namespace" in done.stderr

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <fcntl.h>
 #include <locale.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -8,6 +9,8 @@
 #include <unistd.h>
 
 #include "app/command.h"
+
+#define MAPPED_FROM_BYTES (64 << 10)
 
 static const struct {
 	const char *name;
@@ -47,6 +50,10 @@ int main(int argc, char **argv)
 {
 	open_standard_streams();
 	hold_output();
+	/* Snapshots of many services are large and live for an interval: mapped, they leave no
+	 * holes. Without this, glibc takes to the heap for them: 200 MB instead of 30 for 200
+	 * services. */
+	(void)mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES);
 	/* Only characters follow the locale: numbers are the same everywhere. */
 	(void)setlocale(LC_CTYPE, "");
 	/* A reader that is gone shows as EPIPE where the report is written. */

@@ -27,8 +27,10 @@ void dist_merge(struct dist *dst, const struct dist *src)
 	dst->sum_ns = add_saturating(dst->sum_ns, src->sum_ns);
 	if (src->max_ns > dst->max_ns)
 		dst->max_ns = src->max_ns;
-	for (unsigned int i = 0; i < IOP_BUCKET_COUNT; i++)
-		dst->buckets[i] = add_saturating(dst->buckets[i], src->buckets[i]);
+	for (unsigned int i = 0; i < IOP_BUCKET_COUNT; i++) {
+		if (src->buckets[i]) /* what is not written takes no memory */
+			dst->buckets[i] = add_saturating(dst->buckets[i], src->buckets[i]);
+	}
 }
 
 double dist_mean_s(const struct dist *d)

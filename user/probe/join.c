@@ -37,6 +37,8 @@ int probe_join(struct probe *probe, size_t service, pid_t pid)
 
 	if (!bpf_map_lookup_elem(processes, &tgid, &followed))
 		return 0;
+	/* Until stock is taken, a thread of this process that is not known is not lost. */
+	__atomic_store_n(&probe->skel->bss->observing, 0, __ATOMIC_SEQ_CST);
 	process.green = target_schedules_goroutines(TARGET_HERE, pid);
 	if (bpf_map_update_elem(processes, &tgid, &process, BPF_NOEXIST))
 		return errno == EEXIST ? 0 : -errno;
@@ -69,8 +71,6 @@ int probe_take_stock(struct probe *probe)
 {
 	int r;
 
-	/* A thread of a process that has just joined is not lost because it is not known yet. */
-	__atomic_store_n(&probe->skel->bss->observing, 0, __ATOMIC_SEQ_CST);
 	/* Twice: a connection's role is known once all listeners are. */
 	r = iterate(probe->skel->progs.find_sockets);
 	if (!r)

@@ -51,6 +51,13 @@ static int check_system(struct kernel *ret_kernel, struct probe_error *error)
 	_cleanup_free_ char *missing = NULL;
 	int r;
 
+	if (!target_in_first_pid_namespace()) {
+		explain(error, 1,
+			"this is a PID namespace of its own, whose PIDs the kernel's events do not have");
+		advise(error,
+		       "run on the host, or in a container that shares its PIDs (--pid=host)");
+		return -EINVAL;
+	}
 	if (target_locked_down()) {
 		explain(error, 4,
 			"this kernel is locked down for confidentiality and lets no BPF program read its memory");

@@ -93,6 +93,8 @@ static void take_hist(uint32_t *past, const uint32_t *now, struct dist *dist)
 	uint64_t counted = 0;
 
 	for (unsigned int b = 0; b < IOP_BUCKET_COUNT; b++) {
+		if (now[b] == past[b]) /* what is not written takes no memory */
+			continue;
 		dist->buckets[b] = counters_take32(&past[b], now[b]);
 		counted += dist->buckets[b];
 	}

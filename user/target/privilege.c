@@ -75,6 +75,14 @@ int target_missing_capabilities(char **ret_names)
 	return 0;
 }
 
+bool target_in_first_pid_namespace(void)
+{
+	struct stat namespace;
+
+	/* The kernel's PROC_PID_INIT_INO. Before Linux 3.8 there was no such file. */
+	return stat("/proc/self/ns/pid", &namespace) < 0 || namespace.st_ino == 0xeffffffcu;
+}
+
 bool target_locked_down(void)
 {
 	_cleanup_free_ char *modes = NULL;

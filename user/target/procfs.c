@@ -12,28 +12,39 @@
 #include "base/error.h"
 
 #define FILE_MAX_BYTES 65536
+#define FIRST_BYTES 1024 /* most files of /proc are shorter */
 #define PATH_BYTES 4096
+
+/* Makes room for more, and for a terminator behind it. */
+static int make_room(char **bytes, size_t *room)
+{
+	size_t larger = *room ? 2 * *room : FIRST_BYTES;
+	char *moved = realloc(*bytes, larger + 1);
+
+	if (!moved)
+		return -ENOMEM;
+	*bytes = moved;
+	*room = larger;
+	return 0;
+}
 
 int procfs_read(const char *path, char **ret_bytes, size_t *ret_length)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	_cleanup_free_ char *bytes = NULL;
-	size_t length = 0;
+	size_t length = 0, room = 0;
+	ssize_t n = 1;
 
 	if (fd < 0)
 		return error_last();
-	bytes = malloc(FILE_MAX_BYTES + 1);
-	if (!bytes)
-		return -ENOMEM;
-	while (length < FILE_MAX_BYTES) {
-		ssize_t n = read(fd, bytes + length, FILE_MAX_BYTES - length);
-
-		if (n < 0 && errno == EINTR)
-			continue;
+	while (n > 0 && length < FILE_MAX_BYTES) {
+		if (length == room && make_room(&bytes, &room) < 0)
+			return -ENOMEM;
+		do {
+			n = read(fd, bytes + length, room - length);
+		} while (n < 0 && errno == EINTR);
 		if (n < 0)
 			return error_last();
-		if (n == 0)
-			break;
 		length += (size_t)n;
 	}
 	bytes[length] = '\0';

@@ -57,6 +57,9 @@ pid_t target_process_of(pid_t tid);
  */
 int target_missing_capabilities(char **ret_names);
 
+/* True where PIDs are the kernel's own, not those of a container's PID namespace. */
+bool target_in_first_pid_namespace(void);
+
 /* True if the kernel is locked down for confidentiality, where BPF may not read its memory. */
 bool target_locked_down(void);
 
