@@ -82,7 +82,7 @@ class Checker:
 
     def check_metric(self, resource, metric):
         assert re.fullmatch(r"ioprof\.[a-z][a-z0-9_]*", metric.name), metric.name
-        assert metric.unit in ("", "s", "s2") and metric.description
+        assert metric.unit in ("", "1", "s", "s2") and metric.description
         kind = metric.WhichOneof("data")
         data = getattr(metric, kind)
         assert data.data_points, f"{metric.name} has no points"

@@ -156,6 +156,19 @@ def test_snapshot_is_the_document_of_the_last_interval(service):
     assert document["services"][0]["pids"][0] == service.pid
 
 
+def test_advice_is_exported(service):
+    """Found by the third interval, of all that was seen by then."""
+    with Export("-p", service.pid, "-i", "0.5") as export:
+        service.load(requests=100, connections=2)
+        ioprof_run.wait_until(lambda: "ioprof_verdict_info{" in export.get("/metrics")[2], what="advice")
+        found = {name: value for name, value in export.metrics().items() if re.match(r"ioprof_(verdict|gain)", name)}
+    assert len([name for name in found if "verdict" in name]) == 1
+    for name, value in found.items():
+        assert re.fullmatch(r'ioprof_verdict_info\{service="service",verdict="[a-z-]+"\}|'
+                            r'ioprof_gain_ratio\{service="service",gain="\w+",bound="(estimate|lower|upper)"\}', name)
+        assert value > 0
+
+
 # ---- the rules and the dashboard that come with it ----
 
 def test_rules_fire_and_do_not_fire():

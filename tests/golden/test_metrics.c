@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +30,21 @@ static const char *const suffixes[] = {
 static char *metrics_text(const struct snapshot *s, enum format format)
 {
 	const struct output_count outputs[] = {{"otlp", 7, 1}};
+	struct advice advice = {
+		.verdict = VERDICT_NOT_ENOUGH_DATA,
+		.async_over_now = {1.4, 1.3, 1.5},
+		.tuned_over_now = {1.25, 1, 1.5},
+		.async_over_tuned = {1.12, NAN, NAN},
+	};
+	const struct service_advice judged = {s->services[0].name, &advice};
 	const struct metrics_source source = {
-		.s = s, .version = "1.2.3", .outputs = outputs, .n_outputs = 1};
+		.s = s,
+		.version = "1.2.3",
+		.outputs = outputs,
+		.n_outputs = 1,
+		.advice = &judged,
+		.n_advice = 1,
+	};
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
@@ -120,7 +134,8 @@ static void test_cardinality(void **state)
 	text = metrics_text(total_snapshot(total), TEXT);
 	for (const char *c = text; (c = strstr(c, "{service=")); c++)
 		series++;
-	assert_int_equal(series, 187);
+	/* Of the gains' figures two are not to be had here. */
+	assert_int_equal(series, 197 - 2);
 }
 
 int main(void)

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/advising.h"
+#include "app/calibration_file.h"
 #include "app/command.h"
 #include "app/exit_status.h"
 #include "app/export_options.h"
@@ -49,6 +51,9 @@ struct exporting {
 	uint64_t due_ns;
 	struct total *total;
 	bool seeded; /* total holds what it began with, which the first interval repeats */
+	struct calibration calibration; /* what calibrate measured here */
+	struct advice_opts advice_opts;
+	struct advising advising;
 	struct snapshot *last; /* the last interval; NULL: none is over */
 	int listen_fd;
 	char where[LISTEN_TEXT_MAX]; /* it listens */
@@ -67,6 +72,7 @@ static void exporting_end(struct exporting *e)
 	free(e->token);
 	observation_end(&e->observation);
 	total_free(e->total);
+	advising_end(&e->advising);
 	snapshot_free(e->last);
 	export_options_free(&e->options);
 }
@@ -101,6 +107,8 @@ static int write_document(FILE *out, const struct exporting *e, enum document do
 		.version = IOPROF_VERSION,
 		.outputs = counts,
 		.n_outputs = count_outputs(e, counts),
+		.advice = e->advising.advice,
+		.n_advice = e->advising.n_advice,
 	};
 
 	switch (document) {
@@ -253,6 +261,8 @@ static int end_interval(struct exporting *e)
 	snapshot_free(e->last);
 	e->last = TAKE(e->observation.unreported);
 	r = e->total ? total_add(e->total, e->last) : -ENOMEM;
+	if (r == 0)
+		r = advising_add(&e->advising, e->last, &e->advice_opts);
 	if (r < 0)
 		return r;
 	write_jsonl(e);
@@ -465,6 +475,7 @@ int export_run(int argc, char **argv)
 	case CLI_WRONG:
 		return EXIT_STATUS_USAGE;
 	}
+	(void)calibration_file_use(&e.calibration, &e.advice_opts);
 	status = prepare(&e);
 	if (status == EXIT_STATUS_DONE)
 		status = observation_start(&e.observation, &e.options.observe);

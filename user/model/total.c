@@ -88,8 +88,7 @@ static void free_names(char **names, size_t n)
 	free(names);
 }
 
-/* What the services of a snapshot are called in the sum. 0 or -ENOMEM. */
-static int name_services(const struct snapshot *s, char **names)
+int total_name_services(const struct snapshot *s, char **names)
 {
 	for (size_t i = 0; i < s->n_services; i++) {
 		names[i] = printable(s->services[i].name);
@@ -284,7 +283,7 @@ static int add_services(struct total *total, const struct snapshot *s)
 
 	if (!names)
 		return -ENOMEM;
-	r = name_services(s, names);
+	r = total_name_services(s, names);
 	for (size_t i = 0; i < s->n_services && r == 0; i++) {
 		int at = find_service(total, names[i]);
 

@@ -32,6 +32,12 @@ void total_freep(struct total **total);
 int total_add(struct total *total, const struct snapshot *s);
 
 /*
+ * What the services of a snapshot are called in the sum: n_services strings, the caller's. 0, or
+ * -ENOMEM with some of them made and the others NULL; names holds NULLs before.
+ */
+int total_name_services(const struct snapshot *s, char **names);
+
+/*
  * The sum: a snapshot with every count and sum since the start. Peers are in no order, "other"
  * first; traces, lanes, notes and components are left out. Valid until the next total_add().
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "report/metrics.h"
 
+#include <math.h>
 #include <stdbool.h>
 
 #include "model/derive.h"
@@ -254,6 +255,67 @@ static int output_dropped(const struct metrics_source *source, metric_sample_fn 
 	return emit_outputs(source, true, emit, ctx);
 }
 
+static int verdict(const struct metrics_source *source, metric_sample_fn emit, void *ctx)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < source->n_advice && r == 0; i++) {
+		const struct service_advice *of = &source->advice[i];
+		const struct metric_sample sample = {
+			.labels = {{"service", of->service},
+				   {"verdict", verdict_name(of->advice->verdict)}},
+			.n_labels = 2,
+			.count = 1,
+		};
+
+		r = emit(ctx, &sample);
+	}
+	return r;
+}
+
+/* One of the gains with its bounds; what cannot be had is not there. */
+static int emit_gain(const char *service, const char *name, const struct interval *gain,
+		     metric_sample_fn emit, void *ctx)
+{
+	const struct {
+		const char *bound;
+		double value;
+	} bounds[] = {{"estimate", gain->estimate}, {"lower", gain->lo}, {"upper", gain->hi}};
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]) && r == 0; i++) {
+		const struct metric_sample sample = {
+			.labels = {{"service", service},
+				   {"gain", name},
+				   {"bound", bounds[i].bound}},
+			.n_labels = 3,
+			.real = bounds[i].value,
+		};
+
+		r = isfinite(bounds[i].value) ? emit(ctx, &sample) : 0;
+	}
+	return r;
+}
+
+static int gains(const struct metrics_source *source, metric_sample_fn emit, void *ctx)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < source->n_advice && r == 0; i++) {
+		const char *service = source->advice[i].service;
+		const struct advice *advice = source->advice[i].advice;
+
+		r = emit_gain(service, "async_over_now", &advice->async_over_now, emit, ctx);
+		if (r == 0)
+			r = emit_gain(service, "tuned_over_now", &advice->tuned_over_now, emit,
+				      ctx);
+		if (r == 0)
+			r = emit_gain(service, "async_over_tuned", &advice->async_over_tuned, emit,
+				      ctx);
+	}
+	return r;
+}
+
 static int build(const struct metrics_source *source, metric_sample_fn emit, void *ctx)
 {
 	return emit_one("version", source->version, 1, emit, ctx);
@@ -297,6 +359,8 @@ const struct metric metrics[] = {
 	{"peer_operations_outside", "Turns with a peer outside any request.", COUNTER, peer_operations_outside, NULL},
 	{"peer_wait", "Time requests waited for a peer.", COUNTER_NS, peer_wait, NULL},
 	{"service", "What the service is: its concurrency model.", INFO, service_info, NULL},
+	{"verdict", "What the advisor makes of the service: docs/method.md.", INFO, NULL, verdict},
+	{"gain", "Throughput after over before a change, 90 % interval: async, or the best number of workers.", METRIC_GAUGE, METRIC_RATIO, METRIC_TYPE_REAL, NULL, gains},
 	{"observed", "Time observed.", COUNTER_NS, NULL, observed},
 	{"losses", "What could not be observed, by cause: it is missing from the other metrics.", COUNTER, NULL, lost},
 	{"probe_cpu", "CPU all probes took.", COUNTER_NS, NULL, probe_cpu},

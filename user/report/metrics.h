@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "advise/advice.h"
 #include "model/snapshot.h"
 
 /* How one of the exporter's outputs fares. */
@@ -17,12 +18,20 @@ struct output_count {
 	uint64_t sent, dropped;
 };
 
+/* The advice for a service. */
+struct service_advice {
+	char *service; /* its name in the snapshot */
+	struct advice *advice;
+};
+
 /* What the figures come from. */
 struct metrics_source {
 	const struct snapshot *s; /* everything since the start: total_snapshot() */
 	const char *version;	  /* of ioprof */
 	const struct output_count *outputs;
 	size_t n_outputs;
+	const struct service_advice *advice; /* the latest, of those that could be judged */
+	size_t n_advice;
 };
 
 enum metric_kind {
@@ -32,13 +41,13 @@ enum metric_kind {
 	METRIC_INFO, /* always 1: what it says are its labels */
 };
 
-enum metric_unit { METRIC_NO_UNIT, METRIC_SECONDS, METRIC_SECONDS_SQUARED };
+enum metric_unit { METRIC_NO_UNIT, METRIC_SECONDS, METRIC_SECONDS_SQUARED, METRIC_RATIO };
 
 struct metric_label {
 	const char *name, *value; /* the value may hold any bytes */
 };
 
-#define METRIC_LABELS_MOST 2
+#define METRIC_LABELS_MOST 3
 
 /* One figure. Of ns, count, real and dist the metric's type says which one counts. */
 struct metric_sample {

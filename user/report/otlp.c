@@ -135,8 +135,10 @@ static json_t *data(enum metric_kind kind, json_t *points)
 
 static json_t *metric_object(const struct metric *m, json_t *points)
 {
-	static const char *const units[] = {
-		[METRIC_NO_UNIT] = "", [METRIC_SECONDS] = "s", [METRIC_SECONDS_SQUARED] = "s2"};
+	static const char *const units[] = {[METRIC_NO_UNIT] = "",
+					    [METRIC_SECONDS] = "s",
+					    [METRIC_SECONDS_SQUARED] = "s2",
+					    [METRIC_RATIO] = "1"};
 	static const char *const members[] = {
 		[METRIC_COUNTER] = "sum",
 		[METRIC_GAUGE] = "gauge",

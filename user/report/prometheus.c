@@ -8,8 +8,9 @@
 #include "report/prometheus.h"
 
 #include <errno.h>
+#include <float.h>
 #include <inttypes.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -29,6 +30,8 @@ static const char *unit_name(enum metric_unit unit)
 		return "_seconds";
 	case METRIC_SECONDS_SQUARED:
 		return "_seconds_squared";
+	case METRIC_RATIO:
+		return "_ratio";
 	default:
 		return "";
 	}
@@ -162,6 +165,16 @@ static int write_histogram(const struct writer *w, const struct metric_sample *s
 	return r < 0 ? r : write_line(w, "_count", sample, NULL, count);
 }
 
+/* With the fewest digits that still give back the same number. */
+static void format_real(char value[32], double real)
+{
+	for (int digits = DBL_DIG; digits <= DBL_DECIMAL_DIG; digits++) {
+		(void)snprintf(value, 32, "%.*g", digits, real);
+		if (strtod(value, NULL) == real)
+			return;
+	}
+}
+
 /* A metric_sample_fn. */
 static int write_sample(void *ctx, const struct metric_sample *sample)
 {
@@ -175,7 +188,7 @@ static int write_sample(void *ctx, const struct metric_sample *sample)
 		(void)snprintf(value, sizeof(value), "%s", seconds(sample->count).text);
 		break;
 	case METRIC_TYPE_REAL:
-		(void)snprintf(value, sizeof(value), "%.17g", sample->real);
+		format_real(value, sample->real);
 		break;
 	case METRIC_TYPE_COUNT:
 		(void)snprintf(value, sizeof(value), "%" PRIu64, sample->count);
