@@ -1,23 +1,26 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# kernel.sh SUITE     e.g. kernel.sh bookworm
+# kernel.sh SUITE [ARCHITECTURE [PACKAGE...]]     e.g. kernel.sh bookworm
 #
-# Prints the folder of that Debian suite's newest cloud kernel: vmlinuz, modules/ and release (its name). It is
-# downloaded once, with the archive and the keys this machine already trusts, and kept under
+# Prints the folder of that Debian suite's newest cloud kernel: vmlinuz, modules/ and release (its name); and root/, what
+# those packages hold. It is downloaded once, with the archive and the keys this machine already trusts, and kept under
 # ${XDG_CACHE_HOME:-~/.cache}/ioprof-kernels; remove the folder to get a newer one. Nothing is installed.
 set -euo pipefail
 
 die() { echo "kernel.sh: $*" >&2; exit 1; }
 
-[ $# -eq 1 ] || die "usage: kernel.sh SUITE"
-suite=$1
+[ $# -ge 1 ] || die "usage: kernel.sh SUITE [ARCHITECTURE [PACKAGE...]]"
+suite=$1 arch=${2:-amd64}
+more=("${@:3}")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/ioprof-kernels
-ready=$cache/$suite
-part=$cache/$suite.part
+name=$suite
+[ "$arch" = amd64 ] || name=$suite-$arch
+ready=$cache/$name
+part=$cache/$name.part
 
 mkdir -p "$cache"
-exec 9>"$cache/$suite.lock"
+exec 9>"$cache/$name.lock"
 flock 9
 if [ -d "$ready" ]; then
 	echo "$ready"
@@ -42,7 +45,7 @@ archive=$(archive)
 # Images often come without apt's lists, which tell one archive from another.
 [ -n "$archive" ] || archive=$(apt-get -qq "${lists[@]}" update >&2 && archive "${lists[@]}")
 [ -n "$archive" ] || die "no Debian archive in apt's sources"
-echo "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $archive $suite main" \
+echo "deb [arch=$arch signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $archive $suite main" \
 	>"$part/apt/sources.list"
 
 # apt TOOL ARG...: apt of this suite, without a trace in the machine's own.
@@ -51,7 +54,7 @@ apt() {
 	shift
 	"$tool" -q "${lists[@]}" -o Dir::State::status="$part/apt/status" \
 		-o Dir::Etc::sourcelist="$part/apt/sources.list" -o Dir::Etc::sourceparts=- \
-		-o Dir::Cache="$part/apt/cache" -o APT::Architecture=amd64 -o APT::Architectures::=amd64 "$@"
+		-o Dir::Cache="$part/apt/cache" -o APT::Architecture="$arch" -o APT::Architectures::="$arch" "$@"
 }
 
 # depends PACKAGE: the names it depends on, one a line.
@@ -60,13 +63,13 @@ depends() {
 }
 
 apt apt-get update >"$part/apt/log" 2>&1 || { cat "$part/apt/log" >&2; die "cannot read $suite of $archive"; }
-image=$(depends linux-image-cloud-amd64 | grep -E '^linux-image-[0-9]' | head -n 1) ||
-	die "$suite has no linux-image-cloud-amd64"
+image=$(depends "linux-image-cloud-$arch" | grep -E '^linux-image-[0-9]' | head -n 1) ||
+	die "$suite has no linux-image-cloud-$arch"
 release=${image#linux-image-}
 # Newer images are split into packages that carry the release in their names.
 mapfile -t packages < <(depends "$image" | grep -Fx -e "linux-binary-$release" -e "linux-modules-$release")
 echo "kernel.sh: fetching $release of $suite" >&2
-(cd "$part/debs" && apt apt-get download "$image" "${packages[@]}" >"$part/apt/log" 2>&1) ||
+(cd "$part/debs" && apt apt-get download "$image" "${packages[@]}" "${more[@]}" >"$part/apt/log" 2>&1) ||
 	{ cat "$part/apt/log" >&2; die "cannot download $image"; }
 for deb in "$part"/debs/*.deb; do
 	dpkg -x "$deb" "$part/unpacked"
@@ -79,5 +82,6 @@ mkdir "$part/ready"
 mv "$vmlinuz" "$part/ready/vmlinuz"
 mv "$modules" "$part/ready/modules"
 echo "$release" >"$part/ready/release"
+mv "$part/unpacked" "$part/ready/root"
 mv "$part/ready" "$ready"
 echo "$ready"
