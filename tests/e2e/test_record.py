@@ -379,7 +379,9 @@ class Terminal:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
         self.process = subprocess.Popen([ioprof_run.binary(), "top", *map(str, args)], stdin=slave, stdout=slave,
-                                        stderr=subprocess.PIPE, env={**os.environ, "TERM": "xterm"}, text=True)
+                                        stderr=subprocess.PIPE, env={**os.environ, "TERM": "xterm"}, text=True,
+                                        start_new_session=True,
+                                        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
         os.close(slave)
         os.set_blocking(self.master, False)
         self.text = ""
