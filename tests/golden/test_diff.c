@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "advise/delivery.h"
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "cases.h"
@@ -58,7 +59,8 @@ static char *report(const struct diff *diff, const struct report_opts *opts)
 	FILE *out = open_memstream(&text, &size);
 
 	assert_non_null(out);
-	assert_int_equal(opts ? report_diff_text(out, diff, opts) : report_diff_json(out, diff), 0);
+	assert_int_equal(
+		opts ? report_diff_text(out, diff, opts) : report_diff_json(out, diff, NULL), 0);
 	assert_int_equal(fclose(out), 0);
 	return text;
 }
@@ -162,6 +164,38 @@ static void test_nothing_in_common(void **state)
 	assert_int_equal(diff.n_only_after, 1);
 }
 
+/* What was predicted and what came of it, where that cannot be told. */
+static void expect_obstacle(const char *before_name, const char *after_name, const char *words)
+{
+	GATHERING before = {0}, after = {0};
+	DIFF diff = {0};
+	const struct advice_opts as_it_is = {0};
+	struct delivery delivery;
+	_cleanup_free_ char *text = NULL;
+
+	add(&before, make(before_name));
+	add(&after, make(after_name));
+	assert_int_equal(diff_match(&before, &after, &diff), 0);
+	assert_int_equal(delivery_judge(&diff.pairs[0], &as_it_is, &delivery), 0);
+	assert_int_equal(delivery.gain.outcome, DELIVERY_UNKNOWN);
+	if (!delivery.why || !strstr(delivery.why, words))
+		fail_msg("'%s' instead of '%s'", delivery.why, words);
+	text = report(&diff, &(struct report_opts){.advice = &as_it_is});
+	assert_non_null(strstr(text, "the gain of async cannot be told"));
+	expect_width(text, 80);
+}
+
+static void test_delivery(void **state)
+{
+	(void)state;
+	expect_obstacle("prefork", "prefork", "no migration to async");
+	expect_obstacle("event-loop", "prefork", "event loop before");
+	expect_obstacle("prefork", "silent", "no requests");
+	expect_obstacle("merge-first", "event-loop", "processors");
+	assert_string_equal(delivery_outcome_name(DELIVERY_LESS), "less");
+	assert_string_equal(delivery_outcome_name((enum delivery_outcome)9), "?");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +204,7 @@ int main(void)
 		cmocka_unit_test(test_same),
 		cmocka_unit_test(test_odd),
 		cmocka_unit_test(test_nothing_in_common),
+		cmocka_unit_test(test_delivery),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/calibration_file.h"
 #include "app/cli.h"
 #include "app/command.h"
 #include "app/exit_status.h"
@@ -61,7 +62,9 @@ static int compare(const struct comparing *comparing)
 {
 	_cleanup_(gathering_done) struct gathering before = {0}, after = {0};
 	_cleanup_(diff_done) struct diff diff = {0};
-	const struct report_opts terminal = output_describe_terminal();
+	struct report_opts terminal = output_describe_terminal();
+	struct calibration calibration;
+	struct advice_opts advice = {0};
 	int status, r;
 
 	status = recordings_gather(&comparing->paths[0], 1, &before);
@@ -75,8 +78,10 @@ static int compare(const struct comparing *comparing)
 			"the recordings have no service in common: record the same service, or one alone in each");
 		status = EXIT_STATUS_FAILED;
 	}
+	(void)calibration_file_use(&calibration, &advice);
+	terminal.advice = &advice;
 	if (r == 0)
-		r = comparing->json ? report_diff_json(stdout, &diff)
+		r = comparing->json ? report_diff_json(stdout, &diff, &advice)
 				    : report_diff_text(stdout, &diff, &terminal);
 	return output_end(r, status);
 }

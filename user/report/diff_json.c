@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "advise/delivery.h"
 #include "base/cleanup.h"
 #include "model/derive.h"
 #include "report/diff.h"
@@ -95,17 +96,48 @@ static json_t *sides(const struct diff_side *list, size_t n)
 	return TAKE(array);
 }
 
-static json_t *pairs(const struct diff *diff)
+static json_t *interval(const struct interval *interval)
+{
+	return json_pack("{s:o, s:o, s:o}",
+			 "estimate", json_value_real(interval->estimate),
+			 "lo", json_value_real(interval->lo),
+			 "hi", json_value_real(interval->hi));
+}
+
+static json_t *delivered(const struct delivered *delivered)
+{
+	return json_pack("{s:o, s:o, s:s}",
+			 "predicted", interval(&delivered->predicted),
+			 "found", interval(&delivered->found),
+			 "outcome", delivery_outcome_name(delivered->outcome));
+}
+
+static json_t *delivery(const struct diff_pair *pair, const struct advice_opts *advice)
+{
+	struct delivery delivery;
+
+	if (!advice)
+		return json_null();
+	if (delivery_judge(pair, advice, &delivery) < 0)
+		return NULL;
+	return json_pack("{s:o, s:o, s:o}",
+			 "async_over_now", delivered(&delivery.gain),
+			 "kappa", delivered(&delivery.cpu),
+			 "why_unknown", json_value_string_or_null(delivery.why));
+}
+
+static json_t *pairs(const struct diff *diff, const struct advice_opts *advice)
 {
 	_cleanup_(json_value_freep) json_t *array = json_array();
 
 	for (size_t i = 0; i < diff->n_pairs; i++) {
 		const struct diff_pair *pair = &diff->pairs[i];
-		json_t *json = json_pack("{s:o, s:o, s:o, s:o}",
+		json_t *json = json_pack("{s:o, s:o, s:o, s:o, s:o}",
 					 "before", side(&pair->before),
 					 "after", side(&pair->after),
 					 "figures", measures(pair),
-					 "peers", peers(pair));
+					 "peers", peers(pair),
+					 "delivery", delivery(pair, advice));
 
 		if (json_array_append_new(array, json) < 0)
 			return NULL;
@@ -115,12 +147,12 @@ static json_t *pairs(const struct diff *diff)
 
 /* clang-format on */
 
-int report_diff_json(FILE *out, const struct diff *diff)
+int report_diff_json(FILE *out, const struct diff *diff, const struct advice_opts *advice)
 {
-	_cleanup_(json_value_freep) json_t *json =
-		json_pack("{s:s, s:o, s:o, s:o}", "schema", "ioprof-diff/1", "services",
-			  pairs(diff), "only_before", sides(diff->only_before, diff->n_only_before),
-			  "only_after", sides(diff->only_after, diff->n_only_after));
+	_cleanup_(json_value_freep) json_t *json = json_pack(
+		"{s:s, s:o, s:o, s:o}", "schema", "ioprof-diff/1", "services", pairs(diff, advice),
+		"only_before", sides(diff->only_before, diff->n_only_before), "only_after",
+		sides(diff->only_after, diff->n_only_after));
 	int r;
 
 	if (!json)

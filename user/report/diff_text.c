@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "advise/delivery.h"
 #include "base/cleanup.h"
 #include "model/derive.h"
 #include "report/diff.h"
@@ -14,6 +15,7 @@
 #define NS_PER_S 1000000000
 #define PEERS_SHOWN 8
 #define LABEL_COLUMNS 19
+#define INTERVAL_BYTES 128
 
 static struct figure figure_of(enum unit unit, double x)
 {
@@ -180,6 +182,51 @@ static void show_pair(struct page *page, const struct diff_pair *pair)
 	page_print(page, "\n");
 }
 
+/* "3.95 times (1.64 to 4.94)" */
+static void print_interval(const struct interval *interval, char text[INTERVAL_BYTES])
+{
+	(void)snprintf(text, INTERVAL_BYTES, "%s times (%s to %s)",
+		       figure_number(interval->estimate).text, figure_number(interval->lo).text,
+		       figure_number(interval->hi).text);
+}
+
+static void show_delivered(struct page *page, const char *label, const char *what,
+			   const struct delivered *delivered)
+{
+	static const char *const verdicts[] = {
+		[DELIVERY_UNKNOWN] = "whether that is as predicted cannot be told",
+		[DELIVERY_AS_PREDICTED] = "as predicted",
+		[DELIVERY_LESS] = "less than predicted",
+		[DELIVERY_MORE] = "more than predicted",
+	};
+	char predicted[INTERVAL_BYTES], found[INTERVAL_BYTES];
+
+	print_interval(&delivered->predicted, predicted);
+	print_interval(&delivered->found, found);
+	page_line(page, label, "%s: predicted %s, found %s: %s", what, predicted, found,
+		  verdicts[delivered->outcome]);
+}
+
+/* Did it deliver what was predicted? */
+static void show_delivery(struct page *page, const struct diff_pair *pair,
+			  const struct advice_opts *advice)
+{
+	struct delivery d;
+	int r = delivery_judge(pair, advice, &d);
+
+	if (r < 0) {
+		page_fail(page, r);
+		return;
+	}
+	if (isfinite(d.cpu.found.estimate))
+		show_delivered(page, "delivered", "CPU per request, after / before", &d.cpu);
+	if (d.why)
+		page_line(page, "delivered", "the gain of async cannot be told: %s", d.why);
+	else
+		show_delivered(page, "", "capacity, after / before, each from its own figures",
+			       &d.gain);
+}
+
 static void show_only(struct page *page, const char *label, const struct diff_side *sides, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -202,6 +249,8 @@ int report_diff_text(FILE *out, const struct diff *diff, const struct report_opt
 
 	for (size_t i = 0; i < diff->n_pairs; i++) {
 		show_pair(&page, &diff->pairs[i]);
+		if (opts->advice)
+			show_delivery(&page, &diff->pairs[i], opts->advice);
 		show_losses(&page, "before", &diff->pairs[i].before);
 		show_losses(&page, "after", &diff->pairs[i].after);
 	}
