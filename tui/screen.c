@@ -374,7 +374,7 @@ static enum screen_request act(struct screen *screen, const struct view_input *i
 	else if (action == ACTION_PAUSE)
 		screen->paused = !screen->paused;
 	else if (action == ACTION_HELP)
-		screen->help = true;
+		screen->help = 1;
 	else if (action >= ACTION_WORKERS_MORE && action <= ACTION_AS_IS) {
 		what_if(screen, input, action);
 		screen->view = VIEW_ADVICE;
@@ -384,12 +384,35 @@ static enum screen_request act(struct screen *screen, const struct view_input *i
 	return ask(screen, action);
 }
 
+#define HELP_WIDE 120 /* columns from which on the help stands in two */
+
+static int help_columns(int width)
+{
+	return width >= HELP_WIDE ? 2 : 1;
+}
+
+static bool is_help_line(const struct key *key)
+{
+	return key->group || key->name;
+}
+
+/* How many pages the help has in so many rows. */
+static unsigned int help_pages(int height, int width)
+{
+	unsigned int lines = 0,
+		     room = (unsigned int)((height > 0 ? height : 1) * help_columns(width));
+
+	for (size_t i = 0; i < N_KEYS; i++)
+		lines += is_help_line(&keys[i]);
+	return (lines + room - 1) / room;
+}
+
 enum screen_request screen_handle(struct screen *screen, const struct view_input *input,
 				  const struct term_event *event, int height, int width)
 {
 	screen->message[0] = '\0';
 	if (screen->help) {
-		screen->help = false;
+		screen->help = screen->help < help_pages(height - 2, width) ? screen->help + 1 : 0;
 		return SCREEN_NOTHING;
 	}
 	if (event->key == TERM_CLICK || event->key == TERM_WHEEL_UP ||
@@ -428,6 +451,10 @@ static void draw_last_line(const struct screen *screen, const struct pane *pane)
 {
 	int row = pane->height - 1, at;
 
+	if (screen->help) {
+		(void)pane_print(pane, row, 0, ROLE_DIM, "any key goes on");
+		return;
+	}
 	if (screen->filtering) {
 		at = pane_print(pane, row, 0, ROLE_KEY, "/");
 		at = pane_foreign(pane, row, at, pane->width - at, ROLE_PLAIN,
@@ -458,27 +485,28 @@ static void draw_last_line(const struct screen *screen, const struct pane *pane)
 	}
 }
 
-/* In as many columns as it takes; what a small screen has no room for is left out at its end. */
-static void draw_help(const struct pane *pane)
+static void draw_help_line(const struct pane *pane, int row, int column, const struct key *key)
 {
-	int columns = pane->width >= 120 ? 2 : 1, width = pane->width / columns, row = 0,
-	    column = 0;
+	if (key->group) {
+		(void)pane_print(pane, row, column, ROLE_TITLE, "%s", key->group);
+		return;
+	}
+	(void)pane_print(pane, row, column + 2, ROLE_KEY, "%s", key->name);
+	(void)pane_print(pane, row, column + 2 + HELP_NAME_COLUMNS, ROLE_PLAIN, "%s", key->does);
+}
+
+static void draw_help(const struct pane *pane, unsigned int page)
+{
+	int columns = help_columns(pane->width), width = pane->width / columns;
+	int at = -(int)(page - 1) * pane->height * columns;
 
 	for (size_t i = 0; i < N_KEYS; i++) {
-		if (!keys[i].group && !keys[i].name)
+		if (!is_help_line(&keys[i]))
 			continue;
-		if (row >= pane->height && column + 1 < columns) {
-			row = 0;
-			column++;
-		}
-		if (keys[i].group) {
-			(void)pane_print(pane, row++, column * width, ROLE_TITLE, "%s",
-					 keys[i].group);
-			continue;
-		}
-		(void)pane_print(pane, row, column * width + 2, ROLE_KEY, "%s", keys[i].name);
-		(void)pane_print(pane, row++, column * width + 2 + HELP_NAME_COLUMNS, ROLE_PLAIN,
-				 "%s", keys[i].does);
+		if (at >= 0 && at < pane->height * columns)
+			draw_help_line(pane, at % pane->height, at / pane->height * width,
+				       &keys[i]);
+		at++;
 	}
 }
 
@@ -497,7 +525,7 @@ void screen_draw(const struct screen *screen, const struct view_input *input, st
 	body = pane_part(&all, 1, 0, canvas->height - 2, canvas->width);
 	draw_tabs(screen, &all);
 	if (screen->help)
-		draw_help(&body);
+		draw_help(&body, screen->help);
 	else
 		view_draw(screen->view, &body, input, &screen->state);
 	draw_last_line(screen, &all);

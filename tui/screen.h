@@ -19,7 +19,8 @@
 struct screen {
 	enum view view;
 	struct view_state state;
-	bool help, filtering, paused;
+	unsigned int help; /* its page, from 1 on; 0: not shown */
+	bool filtering, paused;
 	char filter_before[VIEW_FILTER_BYTES]; /* what Esc goes back to */
 	char message[160];		       /* in the last line until the next key */
 	const char *about; /* right of the tabs: "last 10 s"; any text of ours */
