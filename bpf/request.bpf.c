@@ -63,16 +63,17 @@ __noinline int dist_commit(struct conn *c, u32 dist, u64 ns)
 	return 0;
 }
 
-/* CPU and overlappable wait as committed, in units of the moments. */
+/* CPU and overlappable wait as committed, in units of the moments. Corrections can leave a little
+ * less than nothing. */
 static __always_inline u64 moment_x(const struct conn *c)
 {
-	return c->done_ns[IOP_CPU] >> IOP_MOMENT_SHIFT;
+	return (s64)c->done_ns[IOP_CPU] >> IOP_MOMENT_SHIFT;
 }
 
 static __always_inline u64 moment_y(const struct conn *c)
 {
-	return (c->done_ns[IOP_NETWORK] + c->done_ns[IOP_SLEEP] + c->done_ns[IOP_CHILD] +
-		c->done_io_ns) >>
+	return (s64)(c->done_ns[IOP_NETWORK] + c->done_ns[IOP_SLEEP] + c->done_ns[IOP_CHILD] +
+		     c->done_io_ns) >>
 	       IOP_MOMENT_SHIFT;
 }
 

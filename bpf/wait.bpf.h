@@ -29,7 +29,8 @@ static __always_inline bool waits_for_work(const struct thread *t)
 	case WAIT_FUTEX:
 		return t->green || (!t->lock && (t->adopted || !open));
 	case WAIT_CLASS:
-		return !open && t->wait_class == IOP_SLEEP;
+		/* A master waits for its workers. */
+		return !open && (t->wait_class == IOP_SLEEP || t->wait_class == IOP_CHILD);
 	default:
 		return !open;
 	}
