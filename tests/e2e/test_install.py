@@ -140,7 +140,7 @@ def test_unit_gives_what_it_takes():
         argv = [ioprof_run.binary(), *command.replace("$IOPROF_OPTIONS", options).split()[1:]]
         prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", f"--bounding-set=-all,{names}",
                   f"--inh-caps=-all,{names}", f"--ambient-caps=-all,{names}", "--no-new-privs"]
-        with ExportAs([*prefix, *argv],
+        with ExportAs([*prefix, *argv], env={**os.environ, "HOME": "/"},
                       preexec_fn=lambda: restrict(allowed | {"setgroups", "setresuid", "setresgid"})) as export:
             service.load(requests=50)
             export.wait_requests(50)
