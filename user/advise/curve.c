@@ -14,9 +14,8 @@
 #include "advise/advice_parts.h"
 #include "advise/closed_network.h"
 
-#define FIRST_STEPS 8 /* one client more each */
-#define GROWTH 1.25
-#define BEYOND 2.5 /* times what saturates */
+#define FIRST_STEPS 8 /* one client more each, then a quarter more */
+#define BEYOND 2.5    /* times what saturates */
 #define CLIENTS_MOST 2000
 
 struct curve_context {
@@ -92,21 +91,21 @@ static void lay_stations(const struct subject *s, struct station *stations)
 	}
 }
 
-static double last_clients(const struct subject *s, const struct gain *gain)
+static uint32_t last_clients(const struct subject *s, const struct gain *gain)
 {
 	double tuned = (double)gain->tuned.plan.processes * gain->tuned.plan.threads;
 	double now = (double)s->evidence.processes * s->evidence.threads;
 
-	return fmin(BEYOND * fmax(fmax(tuned, now), gain->tuned.wanted), CLIENTS_MOST);
+	return (uint32_t)fmin(BEYOND * fmax(fmax(tuned, now), gain->tuned.wanted), CLIENTS_MOST);
 }
 
 static void draw(struct curve_context *c, struct advice_curve *curve)
 {
-	double last = last_clients(c->s, c->gain);
+	uint32_t last = last_clients(c->s, c->gain);
 
-	for (double clients = 1; curve->n_points < ADVICE_CURVE_MOST && clients <= last;
-	     clients = clients < FIRST_STEPS ? clients + 1 : ceil(clients * GROWTH))
-		curve->points[curve->n_points++] = load_at(c, clients);
+	for (uint32_t n = 1; curve->n_points < ADVICE_CURVE_MOST && n <= last;
+	     n = n < FIRST_STEPS ? n + 1 : n + n / 4)
+		curve->points[curve->n_points++] = load_at(c, n);
 }
 
 int advice_curve(const struct snapshot *snapshot, size_t service, const struct advice_opts *opts,

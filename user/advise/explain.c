@@ -96,6 +96,11 @@ static char *library(struct sentences *w, const struct subject *s, const struct 
 	if (a->kappa.guessed && !stack->client && !stack->server)
 		return sentence_new(w, "What another library or server alone would bring is not "
 				       "known: the stack was not recognised.");
+	if (alone < NOTABLE || !isfinite(a->overlap.estimate))
+		return sentence_new(w,
+				    "Another library or server alone, without going async, would "
+				    "bring next to nothing: %.2f times.",
+				    alone);
 	return sentence_new(w,
 			    "%s%s%s%s alone, without going async, would bring %.2f times today's "
 			    "requests/s; waiting less (overlap) %.2f times.",

@@ -27,7 +27,7 @@
 #define OFFLOAD_THREADS 32
 #define SWITCH_S 2e-6
 #define DEFAULT_PERIOD_S .1
-#define MOST_STEPS 4096	     /* of a request: with more, fewer and longer ones */
+#define MOST_STEPS 1024	     /* of a request: with more, fewer and longer ones */
 #define MOST_SERVERS 1000000 /* of a peer: more are no limit */
 
 struct simulated {

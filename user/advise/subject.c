@@ -395,6 +395,7 @@ static int set_gain_opts(struct subject *s)
 		(double)e->processes * e->threads,
 		1.2 * e->cpus *
 			(1 + subject_wait_s(s) * e->exact.requests / fmax(e->exact.cpu_s, 1e-9)));
+	customers = fmax(customers, (double)tune.fixed.processes * tune.fixed.threads);
 	customers = fmin(customers, CLOSED_NETWORK_MAX_CUSTOMERS);
 	s->gain.replicates = (uint32_t)fmin(
 		fmax(HEAVY_STEPS * REPLICATES / 10 / (customers * customers), LEAST_REPLICATES),
