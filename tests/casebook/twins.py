@@ -42,9 +42,9 @@ def downstream(case):
     """What the service's environment says of its downstream."""
     if case.query:
         with servers.postgres(5432) as database:
-            for pid in [database.pid, *database.children()]:
-                for place in (["taskset", "-a", "-c", "-p", str(case.database_core)], ["chrt", "-a", "--rr", "-p", "5"]):
-                    subprocess.run([*place, str(pid)], check=True, stdout=subprocess.DEVNULL)
+            # Its backends inherit both.
+            for place in (["taskset", "-c", "-p", case.database_core], ["chrt", "--rr", "-p", 5]):
+                subprocess.run([*map(str, place), str(database.pid)], check=True, stdout=subprocess.DEVNULL)
             yield {"DATABASE": database.url, "QUERY": case.query, "PGHOST": "127.0.0.1", "PGPORT": database.port,
                    "PGUSER": "postgres", "PGDATABASE": "postgres"}
     elif case.calls:
