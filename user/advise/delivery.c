@@ -99,9 +99,10 @@ int delivery_judge(const struct diff_pair *pair, const struct advice_opts *opts,
 		return 0;
 	}
 	r = advice_service(pair->before.host->sum, pair->before.service, opts, &before);
-	if (r == 0)
-		r = advice_service(pair->after.host->sum, pair->after.service, opts, &after);
-	if (r < 0)
+	if (r < 0 || !before)
+		return r;
+	r = advice_service(pair->after.host->sum, pair->after.service, opts, &after);
+	if (r < 0 || !after)
 		return r;
 	d.cpu.predicted =
 		(struct interval){before->kappa.estimate, before->kappa.lo, before->kappa.hi};
