@@ -183,6 +183,8 @@ static char *small_machine(void)
 	add_process(root, 41, "gone", "Z 1 1 1 0 -1 4194304 0 0", "41");
 	add_process(root, 5, "init", "S 0 1 1 0 -1 4194304 0 0", "5");
 	add_process(root, 301, "db", RUNS, "301\t7");
+	add_process(root, 303, "a\\\\b", RUNS, "303");
+	machine_write(root, "/proc/303/comm", "a\\b\n");
 	add_process(root, 302, "python3", RUNS, "302\t8");
 	machine_write(root, "/proc/300/cgroup", "0::/a\n");
 	machine_write(root, "/proc/302/cmdline", "python3");
@@ -196,7 +198,8 @@ static void processes_are_those_with_a_program(void **state)
 
 	(void)state;
 	assert_int_equal(target_processes_read(root, &all), 0);
-	assert_int_equal(all.n, 4);
+	assert_int_equal(all.n, 5);
+	assert_string_equal(all.items[4].comm, "a\\b");
 	assert_int_equal(all.items[0].pid, 5);
 	assert_int_equal(all.items[0].parent, 0);
 	assert_string_equal(all.items[1].comm, "web) S 7 (");

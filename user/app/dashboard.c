@@ -411,6 +411,13 @@ static int handle_event(struct dashboard *d, enum watch_event event)
 	}
 }
 
+static int wait_for_event(struct dashboard *d, enum watch_event *ret_event)
+{
+	if (d->watch == &d->own)
+		return watch_wait(d->watch, ret_event);
+	return observation_wait(d->opts->observation, ret_event);
+}
+
 static int run(struct dashboard *d)
 {
 	enum watch_event event;
@@ -432,7 +439,7 @@ static int run(struct dashboard *d)
 			wake_ns = 0;
 		r = watch_set_alarm(d->watch, wake_ns);
 		if (r == 0)
-			r = watch_wait(d->watch, &event);
+			r = wait_for_event(d, &event);
 		if (r == 0)
 			r = handle_event(d, event);
 	}

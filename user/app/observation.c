@@ -210,6 +210,16 @@ static int select_first(struct observation *o, const struct options *options)
 	return EXIT_STATUS_FAILED;
 }
 
+/* Looks once more; the time until now is nobody's. 0 or -errno. */
+static int look_again(struct observation *o)
+{
+	_cleanup_(snapshot_freep) struct snapshot *waiting = NULL;
+	int r;
+
+	r = probe_read(o->probe, &waiting);
+	return r < 0 ? r : selection_look(o->selection);
+}
+
 /* Until the selectors have selected something. Returns an exit status, having said why. */
 static int wait_for_selection(struct observation *o, const struct options *options)
 {
@@ -223,7 +233,7 @@ static int wait_for_selection(struct observation *o, const struct options *optio
 	       event != WATCH_READER_CLOSED) {
 		r = watch_wait(&o->watch, &event);
 		if (r == 0 && event == WATCH_LOOK)
-			r = selection_look(o->selection);
+			r = look_again(o);
 	}
 	if (r == 0 && selection_found(o->selection))
 		return EXIT_STATUS_DONE;

@@ -65,6 +65,22 @@ static char *fit(char *text)
 	return copy;
 }
 
+/* The kernel's name of a process: of most, its stat says it. The caller frees; NULL
+ * when out of memory. */
+static char *read_name(const char *root, pid_t pid, const struct procfs_stat *stat)
+{
+	char *name;
+	size_t length;
+
+	if (!strchr(stat->name, '\\'))
+		return strdup(stat->name);
+	if (procfs_read_of(root, pid, "comm", &name, &length) < 0)
+		return strdup(stat->name);
+	if (length > 0 && name[length - 1] == '\n')
+		name[length - 1] = '\0';
+	return fit(name);
+}
+
 /* 0, -ESRCH of one that is none to observe, -ENOMEM. */
 static int read_process(const char *root, pid_t pid, struct target_process *ret_process)
 {
@@ -73,13 +89,10 @@ static int read_process(const char *root, pid_t pid, struct target_process *ret_
 	size_t length;
 
 	if (procfs_read_stat(root, pid, &stat) < 0 || strchr("ZXx", stat.state) ||
-	    (stat.flags & PROCFS_KERNEL_THREAD) ||
-	    procfs_read_of(root, pid, "comm", &process.comm, &length) < 0)
+	    (stat.flags & PROCFS_KERNEL_THREAD))
 		return -ESRCH;
 	process.parent = stat.parent;
-	if (length > 0 && process.comm[length - 1] == '\n')
-		process.comm[length - 1] = '\0';
-	process.comm = fit(process.comm);
+	process.comm = read_name(root, pid, &stat);
 	if (procfs_read_of(root, pid, "cgroup", &process.groups, &length) < 0)
 		process.groups = strdup("");
 	else

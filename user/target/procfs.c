@@ -69,7 +69,7 @@ int procfs_read_stat(const char *root, pid_t pid, struct procfs_stat *ret_stat)
 {
 	_cleanup_free_ char *text = NULL;
 	struct procfs_stat stat = {0};
-	const char *after_name;
+	const char *name, *after_name;
 	int parent;
 	size_t length;
 	int r;
@@ -79,11 +79,14 @@ int procfs_read_stat(const char *root, pid_t pid, struct procfs_stat *ret_stat)
 		return r;
 	/* "PID (name) state ppid pgrp session tty tpgid flags": the name may hold anything,
 	 * parentheses too. */
-	after_name = text ? strrchr(text, ')') : NULL;
+	name = text ? strchr(text, '(') : NULL;
+	after_name = name ? strrchr(name, ')') : NULL;
 	if (!after_name || sscanf(after_name + 1, " %c %d %*d %*d %*d %*d %lu", &stat.state,
 				  &parent, &stat.flags) != 3)
 		return -EIO;
 	stat.parent = parent;
+	(void)snprintf(stat.name, sizeof(stat.name), "%.*s", (int)(after_name - name - 1),
+		       name + 1);
 	*ret_stat = stat;
 	return 0;
 }

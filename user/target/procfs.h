@@ -15,6 +15,7 @@ struct procfs_stat {
 	char state; /* 'R', 'S', ... 'Z' for a zombie */
 	pid_t parent;
 	unsigned long flags; /* the kernel's PF_ */
+	char name[32];	     /* newlines and backslashes escaped by backslashes; cut if longer */
 };
 
 /*
