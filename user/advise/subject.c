@@ -187,8 +187,9 @@ static double find_serial_s(struct subject *s)
 /* ---- workers ---- */
 
 /*
- * Threads that never read a request, while those that do are always busy, wait for something else:
- * a main thread. Else they may just not have been needed.
+ * A thread in each process that never reads a request, while those that do are always busy, waits
+ * for something else: a main thread. If there are more of them, or the others have time, they may
+ * just not have been needed: as many connections as are kept open keep that many threads busy.
  */
 static uint32_t count_workers(struct subject *s)
 {
@@ -197,7 +198,8 @@ static uint32_t count_workers(struct subject *s)
 	double busy = derive_busy_fraction(s->service);
 
 	s->busy = busy;
-	if (!serving || serving >= w->count || !(busy * w->count >= FULL * serving))
+	if (!serving || serving >= w->count || w->count - serving > w->processes ||
+	    !(busy * w->count >= FULL * serving))
 		return w->count;
 	s->busy = fmin(busy * w->count / serving, 1);
 	sentences_add(&s->assumptions,
