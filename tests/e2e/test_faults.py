@@ -141,7 +141,7 @@ FAULTS = [int(n) for n in os.environ.get("IOPROF_FAULTS", "40").split()][0]
 def run_short_of_memory(pid, **environment):
     return subprocess.run([ioprof_run.testbin("ioprof_allocation"), "--json", "-p", str(pid), "-d", "0.01"],
                           capture_output=True, text=True, timeout=60,
-                          env={**os.environ, "XDG_CONFIG_HOME": "/nonexistent", **environment})
+                          env={**os.environ, **environment})
 
 
 @pytest.mark.parametrize("all_after", [False, True], ids=["one", "all-after"])

@@ -27,7 +27,7 @@ def idle():
 def as_nobody(*capabilities):
     """The command line that runs another one as an ordinary user with just these."""
     names = ",".join(f"+{name}" for name in capabilities)
-    prefix = ["env", "HOME=/nonexistent", "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
     return prefix + ([f"--inh-caps={names}", f"--ambient-caps={names}"] if capabilities else [])
 
 
