@@ -174,7 +174,8 @@ static void add_lanes(struct service *service, size_t n)
 			.wait_ns = 6 * S,
 			.idle_ns = 1969 * MS,
 		};
-		(void)snprintf(lane->name, sizeof(lane->name), "worker\x1b %zu", i);
+		(void)snprintf(lane->name, sizeof(lane->name), "worker\x1b %u",
+			       (unsigned int)i % 100);
 	}
 	service->n_lanes = n;
 	service->lanes_left_out = 3;

@@ -257,8 +257,12 @@ void service_merge_figures(struct service *dst, const struct service *src)
 	dst->moments.xy += src->moments.xy;
 	dst->cpu_ns += src->cpu_ns;
 	dst->cpu_observed_ns += src->cpu_observed_ns;
-	dst->workers.count = src->workers.count;
-	dst->workers.processes = src->workers.processes;
+	/* An interval without requests knows no workers of a service that starts a thread for each.
+	 */
+	if (src->workers.count) {
+		dst->workers.count = src->workers.count;
+		dst->workers.processes = src->workers.processes;
+	}
 	dst->workers.busy_ns += src->workers.busy_ns;
 	dst->workers.wall_ns += src->workers.wall_ns;
 	merge_evidence(&dst->evidence, &src->evidence);
