@@ -420,7 +420,8 @@ enum screen_request screen_handle(struct screen *screen, const struct view_input
 		return handle_mouse(screen, input, event, height, width);
 	if (screen->filtering) {
 		handle_filter(screen, event->key);
-		return SCREEN_NOTHING;
+		/* What is filtered out is no longer selected. */
+		return event->key == TERM_ENTER ? move(screen, input, 0) : SCREEN_NOTHING;
 	}
 	return act(screen, input, action_of(event->key));
 }

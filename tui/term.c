@@ -34,6 +34,7 @@
 #define LAST_WRITE_MS 500 /* so long a terminal has to take what restores it */
 #define ERRORS_BYTES 8192 /* kept of standard error */
 #define MOUSE_OFF "\033[?1006l\033[?1002l\033[?1000l"
+#define WHOLE_SCREEN_SCROLLS "\033[r"
 #define LEAST_HEIGHT 1
 
 struct term {
@@ -109,6 +110,13 @@ static void collect(const char *sequence)
 	}
 }
 
+static bool has_capability(const char *name)
+{
+	const char *sequence = tigetstr(name);
+
+	return sequence && sequence != (char *)-1;
+}
+
 /* What brings the terminal back, by its own description. */
 static void collect_restore(void)
 {
@@ -116,11 +124,11 @@ static void collect_restore(void)
 
 	crash.n_restore = 0;
 	collect(MOUSE_OFF);
+	if (has_capability("csr"))
+		collect(WHOLE_SCREEN_SCROLLS);
 	for (size_t i = 0; i < sizeof(capabilities) / sizeof(*capabilities); i++) {
-		const char *sequence = tigetstr(capabilities[i]);
-
-		if (sequence && sequence != (char *)-1)
-			collect(sequence);
+		if (has_capability(capabilities[i]))
+			collect(tigetstr(capabilities[i]));
 	}
 }
 
@@ -502,11 +510,28 @@ static int open_signals(struct term *term)
 	return term->signals < 0 ? -errno : 0;
 }
 
+/* Curses cannot ask a file in memory for its size, and would let 24 lines scroll. */
+static void tell_size(const struct term *term)
+{
+	struct winsize size;
+	char number[16];
+
+	if (ioctl(term->tty, TIOCGWINSZ, &size) < 0 || size.ws_row == 0 || size.ws_col == 0)
+		return;
+	(void)snprintf(number, sizeof(number), "%u", size.ws_row);
+	(void)setenv("LINES", number, 1);
+	(void)snprintf(number, sizeof(number), "%u", size.ws_col);
+	(void)setenv("COLUMNS", number, 1);
+}
+
 static int open_screen(struct term *term)
 {
 	term->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 	(void)set_escdelay(ESCAPE_MS);
+	tell_size(term);
 	term->screen = newterm(NULL, term->out, term->in);
+	(void)unsetenv("LINES");
+	(void)unsetenv("COLUMNS");
 	if (!term->screen)
 		return -ENOENT;
 	set_colours();

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The dashboard in a real terminal: under tmux, which shows it as a person would see it, and on a bare pseudo-terminal."""
 
+import fcntl
 import json
 import os
 import pty
 import re
 import select
 import signal
+import struct
 import subprocess
+import termios
 import time
 from pathlib import Path
 
@@ -192,6 +195,18 @@ def test_stopped_and_continued(terminal, service, load):
     terminal.wait_for_state(before)
 
 
+def test_standard_error(terminal, service, load):
+    """What others say there stands in the last line, tears nothing, and is not lost."""
+    pid = start(terminal, service.pid)
+    with open(f"/proc/{pid}/fd/2", "wb", buffering=0) as errors:
+        errors.write(b"a library \033[2Jspeaks\n")
+    rows = terminal.shows(r"a library", r"^ioprof 1").rstrip("\n").split("\n")
+    assert rows[-1].startswith("a library")
+    terminal.keys("q")
+    terminal.wait_for_shell()
+    terminal.shows(r"^a library", scrollback=200)
+
+
 def test_service_ends(terminal):
     with Service("--cpu=200") as service:
         start(terminal, service.pid)
@@ -264,6 +279,17 @@ def test_terminal_that_does_not_read(service):
         os.write(terminal.fd, b"q")
         assert terminal.read_to_end() == 0
         assert re.search(rb"requests +300,", re.sub(rb"\x1b\[[0-9;]*m", b"", terminal.read))
+
+
+@pytest.mark.parametrize("term", ["xterm", "vt100"])
+def test_all_of_the_screen_scrolls(service, term):
+    """Curses is not told the size by the file it writes to: it must not take the terminal for one of 24 lines."""
+    with Terminal(ioprof_run.binary(), "-p", str(service.pid), TERM=term) as terminal:
+        fcntl.ioctl(terminal.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        terminal.read_until(rb"REQ/s")
+        os.write(terminal.fd, b"q")
+        assert terminal.read_to_end() == 0
+        assert set(re.findall(rb"\x1b\[1;(\d+)r", terminal.read)) == {b"40"}
 
 
 COLOUR = rb"\x1b\[[0-9;]*(3[0-7]|38;5;\d+|9[0-7])m"

@@ -90,12 +90,52 @@ static void test_bounded(void **state)
 	assert_int_equal(history->n, 1);
 }
 
+/* A thread per point, and one that stays: of those that are gone the oldest make room. */
+static void test_churn(void **state)
+{
+	_cleanup_(history_freep) struct history *history = history_new(1);
+	struct lane lanes[4] = {{.tid = 1, .cpu_ns = S}};
+	const struct history_service *service;
+	int tid = 1;
+
+	(void)state;
+	assert_non_null(history);
+	service = &history->services[0];
+	for (int i = 0; i < HISTORY_MOST; i++) {
+		for (int k = 1; k < 4; k++)
+			lanes[k] = (struct lane){.tid = ++tid, .cpu_ns = S};
+		add(history, 0, lanes, 4);
+	}
+	assert_int_equal(service->n_lanes, HISTORY_LANES_MOST);
+	assert_int_equal(service->lanes[0].tid, 1);
+	assert_int_equal(service->lanes[0].shares[0].cpu, 255);
+	assert_int_equal(service->lanes[HISTORY_LANES_MOST - 1].tid, tid);
+	assert_int_equal(service->lanes[1].tid, tid - (HISTORY_LANES_MOST - 2));
+}
+
+/* Services that come have no past, the others keep theirs. */
+static void test_services_come(void **state)
+{
+	_cleanup_(history_freep) struct history *history = history_new(1);
+	struct service services[2] = {{.requests.completed = 5}, {.requests.completed = 7}};
+	struct snapshot s = {.duration_ns = S, .services = services, .n_services = 2};
+
+	(void)state;
+	assert_non_null(history);
+	add(history, 3, NULL, 0);
+	assert_int_equal(history_add(history, &s), 0);
+	assert_int_equal(history->n, 2);
+	assert_float_equal(history->services[0].points[LAST - 1].rate_per_s, 3, 1e-9);
+	assert_float_equal(history->services[1].points[LAST].rate_per_s, 7, 1e-9);
+	assert_true(isnan(history->services[1].points[LAST - 1].rate_per_s));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_points),
-		cmocka_unit_test(test_lanes),
-		cmocka_unit_test(test_bounded),
+		cmocka_unit_test(test_points),	      cmocka_unit_test(test_lanes),
+		cmocka_unit_test(test_bounded),	      cmocka_unit_test(test_churn),
+		cmocka_unit_test(test_services_come),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,9 +85,11 @@ static void dashboard_done(struct dashboard *d)
 
 static struct view_input input_of(const struct dashboard *d)
 {
+	bool whole = d->shown && d->history && d->history->n_services == d->shown->n_services;
+
 	return (struct view_input){
 		.s = d->shown,
-		.history = d->history,
+		.history = whole ? d->history : NULL,
 		.advice = d->shown && d->n_advice == d->shown->n_services
 				  ? (const struct advice *const *)d->advice
 				  : NULL,
@@ -146,9 +148,6 @@ static int take_snapshot(struct dashboard *d, struct snapshot *s)
 {
 	int r;
 
-	/* Services have come: history and sums begin anew. */
-	if (d->total && d->total->n_services != s->n_services)
-		forget(d);
 	if (d->n_recent == RECENT_MOST) {
 		snapshot_free(d->recent[0]);
 		memmove(d->recent, d->recent + 1, --d->n_recent * sizeof(*d->recent));
@@ -159,7 +158,7 @@ static int take_snapshot(struct dashboard *d, struct snapshot *s)
 	if (!d->history)
 		return -ENOMEM;
 	r = history_add(d->history, s);
-	if (r == 0)
+	if (r == 0 || r == -ENOMEM) /* what a picture lacks is no reason to end */
 		r = add_up(&d->total, s);
 	if (r == 0)
 		r = sum_up(d);
@@ -206,6 +205,7 @@ static int read_live(struct dashboard *d)
 {
 	int r = observation_read(d->opts->observation);
 
+	d->over = d->over || d->opts->observation->too_costly;
 	/* While the picture is held, what is seen adds up in the observation. */
 	if (r < 0 || d->screen.paused)
 		return r;

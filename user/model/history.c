@@ -88,10 +88,47 @@ static struct history_lane *find_lane(struct history_service *service, const str
 	return NULL;
 }
 
+static bool is_observed(const struct history_share *s)
+{
+	return s->cpu || s->run_queue || s->wait || s->idle;
+}
+
+/* For how many points up to now a thread has not been observed. */
+static size_t gone_for(const struct history_lane *lane)
+{
+	size_t n = 0;
+
+	while (n < HISTORY_MOST && !is_observed(&lane->shares[HISTORY_MOST - 1 - n]))
+		n++;
+	return n;
+}
+
+/* Forgets the thread that was not observed for longest, if there is one. */
+static void forget_lane(struct history_service *service)
+{
+	size_t oldest = 0, longest = 1; /* in this point its turn may only come yet */
+
+	for (size_t i = 0; i < service->n_lanes; i++) {
+		size_t gone = gone_for(&service->lanes[i]);
+
+		if (gone > longest) {
+			longest = gone;
+			oldest = i;
+		}
+	}
+	if (longest == 1)
+		return;
+	service->n_lanes--;
+	memmove(service->lanes + oldest, service->lanes + oldest + 1,
+		(service->n_lanes - oldest) * sizeof(*service->lanes));
+}
+
 static struct history_lane *new_lane(struct history_service *service, const struct lane *lane)
 {
 	struct history_lane *lanes;
 
+	if (service->n_lanes == HISTORY_LANES_MOST)
+		forget_lane(service);
 	if (service->n_lanes == HISTORY_LANES_MOST)
 		return NULL;
 	lanes = reallocarray(service->lanes, service->n_lanes + 1, sizeof(*lanes));
@@ -101,11 +138,6 @@ static struct history_lane *new_lane(struct history_service *service, const stru
 	lanes[service->n_lanes] = (struct history_lane){
 		.pid = lane->pid, .tid = lane->tid, .start_time = lane->start_time};
 	return &lanes[service->n_lanes++];
-}
-
-static bool is_observed(const struct history_share *s)
-{
-	return s->cpu || s->run_queue || s->wait || s->idle;
 }
 
 /* Makes room for one point at the end; threads of which nothing is left are forgotten. */
@@ -153,12 +185,35 @@ static int add_lanes(struct history_service *history, const struct service *serv
 	return r;
 }
 
+/* Room for services that have come; nothing is known of them before. */
+static int grow(struct history *history, size_t n)
+{
+	struct history_service *services;
+
+	if (n <= history->n_services)
+		return 0;
+	services = reallocarray(history->services, n, sizeof(*services));
+	if (!services)
+		return -ENOMEM;
+	history->services = services;
+	for (; history->n_services < n; history->n_services++) {
+		struct history_service *new = &services[history->n_services];
+
+		*new = (struct history_service){0};
+		for (size_t i = 0; i < HISTORY_MOST; i++)
+			new->points[i] = (struct history_point){NAN, NAN, NAN, NAN, NAN};
+	}
+	return 0;
+}
+
 int history_add(struct history *history, const struct snapshot *s)
 {
 	int result = 0;
 
-	if (history->n_services != s->n_services)
+	if (s->n_services < history->n_services)
 		return -EINVAL;
+	if (grow(history, s->n_services) < 0)
+		return -ENOMEM;
 	memmove(history->duration_s, history->duration_s + 1,
 		sizeof(history->duration_s) - sizeof(*history->duration_s));
 	history->duration_s[HISTORY_MOST - 1] = (double)s->duration_ns / 1e9;

@@ -50,8 +50,11 @@ struct history *history_new(size_t n_services);
 void history_free(struct history *history);
 void history_freep(struct history **history);
 
-/* Adds a snapshot of the same services. 0, -EINVAL if their number differs, -ENOMEM with the
- * threads that are new left out. */
+/*
+ * Adds a snapshot of the same services, and others behind them that have come. Where there are too
+ * many threads, the one gone for longest makes room. 0; -EINVAL if services are missing; -ENOMEM:
+ * threads, or all of the snapshot, are left out.
+ */
 int history_add(struct history *history, const struct snapshot *s);
 
 #endif
