@@ -41,7 +41,7 @@ def stub(n_servers):
 def downstream(case):
     """What the service's environment says of its downstream."""
     if case.query:
-        with servers.postgres(5432) as database:
+        with servers.postgres(5432, connections=300) as database:
             # Its backends inherit both.
             for place in (["taskset", "-c", "-p", case.database_core], ["chrt", "--rr", "-p", 5]):
                 subprocess.run([*map(str, place), str(database.pid)], check=True, stdout=subprocess.DEVNULL)
@@ -118,9 +118,9 @@ def fpm(processes, variables):
     url = f"http://127.0.0.1:{port}/"
     with servers.directory() as place:
         shutil.copy(SERVICES / "index.php", place / "queries.php")
-        conf = servers.PHP_FPM_CONF.format(place=place, database="").replace(
+        conf = servers.PHP_FPM_CONF.format(place=place, database="none").replace(
             "pm.max_children = 4", f"pm.max_children = {processes}\nlisten.backlog = 2048")
-        (place / "fpm.conf").write_text(conf + "".join(f'env[{name}] = "{value}"\n' for name, value in variables.items()))
+        (place / "fpm.conf").write_text(conf + "".join(f'env[{name}] = "{value}"\n' for name, value in variables.items() if value))
         (place / "nginx.conf").write_text(servers.NGINX_CONF.format(place=place, port=port))
         shutil.chown(place, "www-data", "www-data")
         unix = place / "php.sock"
@@ -142,7 +142,7 @@ def urls(how, threads, variables):
 
 def variables_of(case, downstream_variables, rounds_per_ms):
     return {**downstream_variables, "CALLS": case.calls, "ROUNDS": int(case.cpu_ms * rounds_per_ms),
-            "FAN_OUT": case.fan_out, "POOL": 16}
+            "FAN_OUT": case.fan_out, "POOL": case.clients}
 
 
 @contextlib.contextmanager

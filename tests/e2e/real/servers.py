@@ -118,7 +118,7 @@ def delay():
 
 
 @contextlib.contextmanager
-def postgres(port=None):
+def postgres(port=None, connections=100):
     """A cluster of its own, with pgbench's tables; nothing in it runs but what a client asks for."""
     port = port or free_port()
     with directory() as place:
@@ -128,7 +128,7 @@ def postgres(port=None):
         quiet = {"check": True, "cwd": place, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         subprocess.run([*as_postgres, POSTGRES / "initdb", "--no-sync", "-A", "trust", "-D", data], **quiet)
         options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": place, "fsync": "off",
-                   "autovacuum": "off", "jit": "off", "max_connections": 100, "shared_buffers": "64MB"}
+                   "autovacuum": "off", "jit": "off", "max_connections": connections, "shared_buffers": "64MB"}
         argv = [POSTGRES / "postgres", "-D", data]
         for name, value in options.items():
             argv += ["-c", f"{name}={value}"]
