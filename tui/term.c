@@ -250,7 +250,7 @@ static void set_colours(void)
 	if (!wants_colours() || start_color() == ERR)
 		return;
 	(void)use_default_colors();
-	for (short i = 0; i < ROLE_COUNT; i++)
+	for (int i = 0; i < ROLE_COUNT; i++)
 		(void)init_pair((short)(i + 1), COLORS >= 256 ? looks[i].fine : looks[i].plain, -1);
 }
 

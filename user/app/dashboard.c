@@ -131,7 +131,7 @@ static int sum_up(struct dashboard *d)
 	for (size_t i = 0; i < first; i++)
 		snapshot_free(d->recent[i]);
 	d->n_recent -= first;
-	memmove(d->recent, d->recent + first, d->n_recent * sizeof(*d->recent));
+	memmove(d->recent, d->recent + first, d->n_recent * sizeof(struct snapshot *));
 	for (size_t i = 0; i < d->n_recent && r == 0; i++)
 		r = add_up(&sum, d->recent[i]);
 	if (r < 0)
@@ -150,7 +150,7 @@ static int take_snapshot(struct dashboard *d, struct snapshot *s)
 
 	if (d->n_recent == RECENT_MOST) {
 		snapshot_free(d->recent[0]);
-		memmove(d->recent, d->recent + 1, --d->n_recent * sizeof(*d->recent));
+		memmove(d->recent, d->recent + 1, --d->n_recent * sizeof(struct snapshot *));
 	}
 	d->recent[d->n_recent++] = s;
 	if (!d->history)
