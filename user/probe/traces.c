@@ -14,8 +14,9 @@
 #define SETTLED_NS 20000000ull	     /* so long after its last byte a response is taken for whole */
 #define ABANDONED_NS 600000000000ull /* one not answered by then is not waited for */
 
-_Static_assert(IOP_TRACE_KEYS == TRACE_KEYS && IOP_SEGMENTS == TRACE_MOST_SEGMENTS,
-	       "the kernel samples as the model does");
+/* NOLINTNEXTLINE(misc-redundant-expression): that they are the same is what is asserted */
+_Static_assert(IOP_TRACE_KEYS == TRACE_KEYS, "keys are the model's");
+_Static_assert(IOP_SEGMENTS == TRACE_MOST_SEGMENTS, "traces are as long as the model's");
 
 int traces_begin(struct traces_source *source, uint32_t n_services)
 {
