@@ -126,7 +126,7 @@ def test_duration_ends_it(db):
             ioprof_run.start(service.pid, args=["-d", "1"]) as prof:
         documents = prof.end()
     assert len(documents) == 1
-    assert documents[0]["interval"]["duration_s"] == pytest.approx(1, abs=0.2)
+    assert documents[0]["interval"]["duration_s"] > 0.99
 
 
 @pytest.mark.parametrize("sig", [pytest.param(signal.SIGINT, marks=pytest.mark.vm), signal.SIGTERM])

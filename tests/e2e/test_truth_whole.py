@@ -89,7 +89,8 @@ def test_intervals_add_up(db):
     assert sum(s["requests"]["completed"] for s in services) == load["answered"]
     assert sum(s["requests"]["operations"] for s in services) == 2 * load["answered"]
     for doc in documents[:-1]:
-        assert doc["interval"]["duration_s"] == pytest.approx(0.3, abs=0.1)
+        # A slow machine misses one; none comes early.
+        assert doc["interval"]["duration_s"] > 0.2
 
 
 def max_fd(pid):
