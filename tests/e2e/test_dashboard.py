@@ -131,7 +131,7 @@ def test_from_opening_to_leaving(terminal, service, load):
     before = terminal.state()
     start(terminal, service.pid)
     assert terminal.state()[0][1] == "1"
-    terminal.shows(r"service +\d+")
+    terminal.shows(r"service +[1-9]")
     for key, content in VIEWS.items():
         terminal.keys(key)
         terminal.shows(content)
@@ -153,7 +153,7 @@ def test_from_opening_to_leaving(terminal, service, load):
     terminal.keys("Enter")
     terminal.shows(r"nothing matches /zzz")
     terminal.keys("/", "Enter")
-    terminal.shows(r"service +\d+")
+    terminal.shows(r"service +[1-9]")
     terminal.keys("w")
     terminal.shows(r"3 processes|3 workers")
     terminal.keys("s")
@@ -171,7 +171,7 @@ def test_killed(terminal, service, load, name):
     """However it ends, the terminal is as it was."""
     before = terminal.state()
     pid = start(terminal, service.pid)
-    terminal.shows(r"service +\d+")
+    terminal.shows(r"service +[1-9]")
     os.kill(pid, getattr(signal, f"SIG{name}"))
     terminal.wait_for_shell()
     terminal.wait_for_state(before)
@@ -188,7 +188,7 @@ def test_stopped_and_continued(terminal, service, load):
         terminal.shows(r"Stopped")
         assert terminal.state()[0] == before[0]
         terminal.command_line("clear; fg")
-        terminal.shows(r"^ioprof 1", r"service +\d+")
+        terminal.shows(r"^ioprof 1", r"service +[1-9]")
         terminal.wait_for_state(during)
     terminal.keys("q")
     terminal.wait_for_shell()

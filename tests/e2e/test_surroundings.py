@@ -112,6 +112,7 @@ def test_a_program_without_interpreter_is_none():
 
 def test_workers_are_measured_without_their_master():
     with Service("--processes=3") as service:
+        ioprof_run.wait_until(lambda: len(service.pids()) == 4, what="three workers")
         workers = [pid for pid in service.pids() if pid != service.pid]
         with ioprof_run.start(service.pid) as prof:
             service.load(requests=60, connections=3)
