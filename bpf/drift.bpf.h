@@ -30,10 +30,10 @@ struct task_struct___before_5_14 {
 	volatile long state;
 } __attribute__((preserve_access_index));
 
-#define TASK_STATES                                                                              \
-	0x3 /* interruptible, uninterruptible; the rest (killable, freezable, ...) are modifiers \
-	     */
 #define TASK_UNINTERRUPTIBLE 0x2
+#define TASK_STOPPED 0xc /* by a signal, or by a debugger */
+/* Interruptible and these; the rest (killable, freezable, ...) are modifiers. */
+#define TASK_STATES 0xf
 
 static __always_inline u32 task_state(struct task_struct *task)
 {

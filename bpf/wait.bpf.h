@@ -191,6 +191,10 @@ static __always_inline void wait_classify(struct thread *t, struct task_struct *
 	t->deadline = 0;
 	t->futex = 0;
 	t->lock = false;
+	if (state & TASK_STOPPED) { /* whatever it waited for before */
+		wait_is(t, IOP_OTHER);
+		return;
+	}
 	if (state & TASK_UNINTERRUPTIBLE) {
 		wait_uninterruptible(t, task, &call, kind);
 		return;

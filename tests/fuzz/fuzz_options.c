@@ -35,7 +35,7 @@ static void parse(int argc, char **argv)
 	_cleanup_(export_options_free) struct export_options export_options = {0};
 
 	if (options_parse(argc, argv, &options) == CLI_PARSED)
-		FUZZ_ASSERT(options.n_pids > 0);
+		FUZZ_ASSERT(options.n_pids > 0 || options.selectors.n > 0);
 	argv[0] = (char *)"export";
 	if (export_options_parse(argc, argv, &export_options) == CLI_PARSED)
 		FUZZ_ASSERT(export_options.observe.interval_ns > 0);

@@ -3,20 +3,27 @@
 #
 # run.sh PROGRAM NAME [CORPUS...]
 #
-# Fuzzes for $IOPROF_FUZZ_SECONDS (5), beginning with corpus/NAME, the given folders and what earlier runs found, which
-# is kept in ${XDG_CACHE_HOME:-~/.cache}/ioprof-fuzz/NAME. An input that fails is left in the current folder as
-# NAME-crash-* or the like; once mended it belongs into corpus/NAME.
+# Fuzzes for 60 s with a fixed seed, beginning with corpus/NAME and the given folders: the tests find today what they
+# found yesterday. With $IOPROF_FUZZ_SECONDS it is a campaign: so many seconds, another seed each time, and beginning
+# with what earlier campaigns found too, which is kept in ${XDG_CACHE_HOME:-~/.cache}/ioprof-fuzz/NAME. An input that
+# fails is left in the current folder as NAME-crash-* or the like; once mended it belongs into corpus/NAME.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 program=$1 name=$2
 shift 2
-kept=${XDG_CACHE_HOME:-$HOME/.cache}/ioprof-fuzz/$name
-mkdir -p "$kept"
+scratch=$(mktemp -d)
+found=$scratch/found
+seed=1
+if [[ -n ${IOPROF_FUZZ_SECONDS:-} ]]; then
+	found=${XDG_CACHE_HOME:-$HOME/.cache}/ioprof-fuzz/$name
+	seed=0 # libFuzzer's word for: draw one
+fi
+mkdir -p "$found"
 [[ ! -d $here/corpus/$name ]] || set -- "$here/corpus/$name" "$@"
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-UBSAN_OPTIONS=print_stacktrace=1 "$program" -max_total_time="${IOPROF_FUZZ_SECONDS:-5}" -timeout=10 -rss_limit_mb=1024 \
-	-max_len=32768 -print_final_stats=1 -verbosity=0 -artifact_prefix="$name-" "$kept" "$@" 2>"$log"
+log=$scratch/log
+trap 'rm -rf "$scratch"' EXIT
+UBSAN_OPTIONS=print_stacktrace=1 "$program" -seed="$seed" -max_total_time="${IOPROF_FUZZ_SECONDS:-60}" -timeout=10 \
+	-rss_limit_mb=1024 -max_len=32768 -print_final_stats=1 -verbosity=0 -artifact_prefix="$name-" "$found" "$@" 2>"$log"
 status=$?
 grep -a '^stat::number_of_executed_units' "$log"
 [[ $status == 0 ]] || grep -a -v '^ioprof: ' "$log" | tail -n 60
