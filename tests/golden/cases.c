@@ -194,6 +194,7 @@ static void set_surroundings(struct service *service)
 		.memory_available_bytes = 3ull << 30,
 		.backlog = 5,
 		.interpreter_lock = true,
+		.modules_seen = MODULES_ALL,
 	};
 	succeed(service_add_component(service, "gunicorn"));
 	succeed(service_add_component(service, "cpython"));
@@ -412,6 +413,7 @@ static struct snapshot *make_second(void)
 	add_lanes(service, 3);
 	set_surroundings(service);
 	service->surroundings.backlog = 4;
+	service->surroundings.modules_seen = MODULES_PART;
 	service->surroundings.memory_available_bytes = 1ull << 30;
 	succeed(service_add_component(service, "psycopg2"));
 	s->host = must(strdup("web-1"));

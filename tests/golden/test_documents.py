@@ -255,6 +255,8 @@ def merge_value(name, a, b):
         return merge(a, b)
     if name in LAST:
         return a if b is None else b
+    if name == "modules_seen":
+        return a if b == "none" else b
     if name == "start_unix_ns":
         return min(a, b)
     if name == "known" or name in OR:
@@ -284,7 +286,8 @@ def raw(value, name=None):
     if isinstance(value, dict):
         keep = ("count", "processes") if name == "workers" else ()
         return {k: v if k in keep else raw(v, k) for k, v in value.items() if k != "per_request"}
-    kept = ADD | MAX | LAST | OR | {"buckets", "loads", "notes", "components", "start_unix_ns", "known", "blocking_file"}
+    kept = ADD | MAX | LAST | OR | {"buckets", "loads", "notes", "components", "start_unix_ns", "known", "blocking_file",
+                                "modules_seen"}
     return value if name in kept else None
 
 

@@ -262,6 +262,9 @@ static void assume(struct subject *s, const struct advice *a)
 			      (unsigned long long)a->simulated);
 	if (!service->surroundings.n_components)
 		sentences_add(w, "Interpreter and libraries were not recognised.");
+	if (service->surroundings.modules_seen == MODULES_PART)
+		sentences_add(w, "It has more memory than was looked at for packages: one that "
+				 "was not found may be loaded.");
 	if (s->evidence.after_s > 0.01 * s->evidence.exact.cpu_s / s->evidence.exact.requests)
 		sentences_add(w,
 			      "%.0f %% of the CPU per request is spent outside requests "

@@ -112,6 +112,17 @@ static bool framework_known(const struct stack_change *c)
 	       c->framework <= COST_GUNICORN_FLASK_TO_STARLETTE;
 }
 
+/* Of two that may be left out: the middle, or any mixture of the two. */
+static double left_out_s(const struct stack_change *c, const struct swap *swap, struct prng *prng)
+{
+	double from = parameter(c, swap->from, prng), share;
+
+	if (!swap->unsure || (unsigned int)swap->instead >= COST_COUNT)
+		return from;
+	share = prng ? prng_uniform(prng) : .5;
+	return share * from + (1 - share) * parameter(c, swap->instead, prng);
+}
+
 static double swapped_s(const struct stack_change *c, struct prng *prng)
 {
 	double s = 0;
@@ -122,7 +133,7 @@ static double swapped_s(const struct stack_change *c, struct prng *prng)
 		if (swap->to < COST_COUNT)
 			s += swap->times * parameter(c, swap->to, prng);
 		if (swap->from < COST_COUNT)
-			s -= swap->times * parameter(c, swap->from, prng);
+			s -= swap->times * left_out_s(c, swap, prng);
 	}
 	return s;
 }
@@ -134,7 +145,7 @@ static double explained_s(const struct stack_change *c)
 
 	for (size_t i = 0; i < c->n_swaps; i++) {
 		if (c->swaps[i].from < COST_COUNT)
-			s += c->swaps[i].times * parameter(c, c->swaps[i].from, NULL);
+			s += c->swaps[i].times * left_out_s(c, &c->swaps[i], NULL);
 	}
 	return s;
 }

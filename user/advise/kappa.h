@@ -54,6 +54,8 @@ double prior_draw(const struct prior *prior, struct prng *prng);
 struct swap {
 	enum cost from, to;
 	double times;
+	bool unsure; /* or instead is left out: nothing says which, or how often which */
+	enum cost instead;
 };
 
 #define SWAPS_MOST 8

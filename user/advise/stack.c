@@ -7,7 +7,10 @@
  * and starlette, an HTTP client for aiohttp, psycopg2 for asyncpg. Each swap is taken from costs
  * measured on this machine where both sides were, else from the published pair nearest to it, else
  * it stays unknown and widens kappa. An operation on a port that is a database's is no HTTP call;
- * on any other it is one if an HTTP client was found, and may be one if none was.
+ * on any other it is one if an HTTP client was found, and may be one if none was. Of HTTP clients
+ * the highest layer counts, for it loads those below (requests loads urllib3, all load
+ * http.client); a lower one counts only if it is known that none of the higher is loaded. Of two of
+ * the highest either may make the calls, and kappa's interval covers both.
  *
  * Assumptions: components found are those in use. A cost per call does not depend on what is sent.
  */
@@ -77,7 +80,7 @@ static bool swap(struct stack *stack, enum cost from, enum cost to, double times
 	if (!measured(c->calibrated, from) || !measured(c->calibrated, to) ||
 	    c->n_swaps == SWAPS_MOST)
 		return false;
-	c->swaps[c->n_swaps++] = (struct swap){from, to, times};
+	c->swaps[c->n_swaps++] = (struct swap){.from = from, .to = to, .times = times};
 	return true;
 }
 
@@ -101,23 +104,45 @@ static enum target suitable(const struct service *service)
 	return TARGET_ASYNCIO;
 }
 
+/* The HTTP client that blocks; COST_COUNT: none, or one whose cost nobody measures. */
+static enum cost http_client(const struct service *service)
+{
+	static const enum cost highest[] = {COST_REQUESTS, COST_HTTPX};
+	static const enum cost lower[] = {COST_URLLIB3, COST_HTTP_CLIENT_PY};
+	enum modules_seen seen = service->surroundings.modules_seen;
+	enum cost client = found(service, highest, 2);
+
+	if (stack_has(service, "pycurl"))
+		return COST_COUNT;
+	if (client == COST_COUNT && seen != MODULES_PART)
+		client = found(service, lower, 2);
+	/* Where memory was not looked at: what requests brings along is not all Python. */
+	if (client == COST_COUNT && seen == MODULES_NONE &&
+	    stack_has(service, "charset-normalizer"))
+		client = COST_REQUESTS;
+	return client;
+}
+
 static void recognise_http(const struct service *service, struct stack *stack, double calls)
 {
-	static const enum cost clients[] = {COST_REQUESTS, COST_HTTPX, COST_URLLIB3,
-					    COST_HTTP_CLIENT_PY};
-	enum cost from = found(service, clients, 4);
+	struct stack_change *c = &stack->change;
+	enum cost from = http_client(service);
+	bool two = from == COST_REQUESTS && stack_has(service, cost_name(COST_HTTPX));
 
-	/* requests itself is nothing but Python; what it brings along is not. */
-	if (from == COST_COUNT && stack_has(service, "charset-normalizer"))
-		from = COST_REQUESTS;
-	if (from == COST_COUNT || !(calls > 0))
+	if (from == COST_COUNT || !(calls > 0) || (two && !measured(c->calibrated, COST_HTTPX)))
 		return;
-	stack->client = cost_name(from);
+	if (swap(stack, from, COST_AIOHTTP, calls)) {
+		c->swaps[c->n_swaps - 1].unsure = two;
+		c->swaps[c->n_swaps - 1].instead = COST_HTTPX;
+	} else if (from == COST_REQUESTS && !two) {
+		c->http_calls = calls;
+	} else {
+		return;
+	}
+	stack->client = two ? "requests or httpx" : cost_name(from);
 	stack->other_client = "aiohttp";
-	stack->change.clients_known = true;
-	stack->change.known_calls += calls;
-	if (!swap(stack, from, COST_AIOHTTP, calls) && from == COST_REQUESTS)
-		stack->change.http_calls = calls;
+	c->clients_known = true;
+	c->known_calls += calls;
 }
 
 static void recognise_clients(const struct service *service, struct stack *stack)
@@ -150,9 +175,16 @@ static void recognise_server(const struct service *service, struct stack *stack)
 	static const enum cost frameworks[] = {COST_FLASK, COST_DJANGO};
 	enum cost framework = found(service, frameworks, 2);
 	bool gunicorn = stack_has(service, "gunicorn");
-	bool flask = framework == COST_FLASK ||
-		     (framework == COST_COUNT && stack_has(service, "markupsafe"));
+	bool flask =
+		framework == COST_FLASK ||
+		(framework == COST_COUNT && service->surroundings.modules_seen == MODULES_NONE &&
+		 stack_has(service, "markupsafe"));
 
+	/* Asynchronous already, also where what runs on it is not. */
+	if (framework == COST_COUNT && !flask && stack_has(service, cost_name(COST_STARLETTE))) {
+		stack->change.server_known = true;
+		return;
+	}
 	if (framework == COST_COUNT && flask)
 		framework = COST_FLASK;
 	if (gunicorn && measured(stack->change.calibrated, framework) &&
@@ -213,6 +245,8 @@ char *stack_source(const struct stack *stack, const struct kappa *kappa)
 	else if (c->n_swaps > 0)
 		n = asprintf(&text, "in part measured by ioprof calibrate, in part a prior; %s",
 			     loop);
+	else if (!kappa->guessed && c->server_known)
+		n = asprintf(&text, "server and framework stay; %s", loop);
 	else if (!kappa->guessed)
 		n = asprintf(&text, "published pairs: %s", cost_source(c->framework));
 	else

@@ -168,7 +168,7 @@ static int begin_surroundings(struct observation *o, const struct options *optio
 {
 	int r = 0;
 
-	o->surroundings = surroundings_new();
+	o->surroundings = surroundings_new(options->no_module_scan);
 	if (!o->surroundings)
 		return -ENOMEM;
 	for (size_t i = 0; i < options->n_pids && r == 0; i++) {

@@ -255,6 +255,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPTION_NO_TASK_STORAGE:
 		options->no_task_storage = true;
 		return 0;
+	case OPTION_NO_MODULE_SCAN:
+		options->no_module_scan = true;
+		return 0;
 	case OPTION_MAX_OVERHEAD:
 		return parse_percent("max-overhead", arg, &options->max_overhead);
 	default:

@@ -27,6 +27,7 @@ struct options {
 	unsigned int max_services;	       /* of SELECTOR_ALL; 0: default */
 	enum probe_socket_set socket_set;
 	bool no_task_storage;
+	bool no_module_scan;
 	double max_overhead; /* share of all the machine's processors; 0: no limit */
 	struct what_if what_if;
 };

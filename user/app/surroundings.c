@@ -15,6 +15,10 @@
 /* Processes of a service whose program and mapped files are looked at. */
 #define MADE_OF_MAX 8
 #define COMPONENTS_MAX 64
+/* Programs of a service whose modules are looked for, in one process of each. */
+#define PROGRAMS_MAX 4
+#define SCAN_BYTES (256ull << 20)
+#define SCAN_CPU_NS (CLOCK_NS_PER_S / 10)
 
 /* What is known of one service. */
 struct place {
@@ -23,12 +27,15 @@ struct place {
 	const char *components[COMPONENTS_MAX];
 	size_t n_components;
 	uint64_t read_ns; /* when last; 0: only at its beginning */
+	uint64_t begun_ns, modules_due_ns;
 };
 
 struct surroundings_reader {
 	struct place **places; /* by service; NULL: not begun */
 	size_t n;
 	size_t turn; /* whose processes are read first */
+	bool no_modules;
+	struct target_scan scan; /* what is left of it until the next filling in */
 };
 
 /* Some of a service's processes, those that serve requests apart. */
@@ -40,9 +47,17 @@ struct sample {
 	size_t n_workers;
 };
 
-struct surroundings_reader *surroundings_new(void)
+static const struct target_scan whole_scan = {SCAN_BYTES, SCAN_CPU_NS};
+
+struct surroundings_reader *surroundings_new(bool no_modules)
 {
-	return calloc(1, sizeof(struct surroundings_reader));
+	struct surroundings_reader *reader = calloc(1, sizeof(*reader));
+
+	if (!reader)
+		return NULL;
+	reader->no_modules = no_modules;
+	reader->scan = whole_scan;
+	return reader;
 }
 
 static void place_free(struct place *place)
@@ -166,8 +181,95 @@ static void read_components(struct place *place, const struct sample *sample)
 	}
 }
 
+static int find_cpython(void *ctx, const char *name)
+{
+	bool *found = ctx;
+
+	*found |= strcmp(name, "cpython") == 0;
+	return 0;
+}
+
+static bool runs_cpython(pid_t pid)
+{
+	bool found = false, locked;
+
+	return target_components(TARGET_HERE, pid, find_cpython, &found, &locked) == 0 && found;
+}
+
+/* The programs looked at so far, by what their processes are called. */
+struct programs {
+	char *names[PROGRAMS_MAX];
+	size_t n;
+	bool any; /* of Python */
+	enum modules_seen seen;
+};
+
+static void programs_free(struct programs *programs)
+{
+	for (size_t i = 0; i < programs->n; i++)
+		free(programs->names[i]);
+}
+
+/* Whether the process's program is a further one; "gunicorn: worker" is "gunicorn". */
+static bool add_program(struct programs *programs, pid_t pid)
+{
+	char *name;
+
+	if (programs->n == PROGRAMS_MAX || target_process_name(pid, &name) < 0)
+		return false;
+	name[strcspn(name, " :")] = '\0';
+	for (size_t i = 0; i < programs->n; i++) {
+		if (strcmp(programs->names[i], name) == 0) {
+			free(name);
+			return false;
+		}
+	}
+	programs->names[programs->n++] = name;
+	return true;
+}
+
+static void look_for_modules(struct surroundings_reader *reader, struct place *place, pid_t pid,
+			     struct programs *programs)
+{
+	enum modules_seen seen = MODULES_NONE;
+	bool all;
+
+	if (!add_program(programs, pid) || !runs_cpython(pid))
+		return;
+	if (target_modules(pid, &reader->scan, add_component, place, &all) == 0)
+		seen = all ? MODULES_ALL : MODULES_PART;
+	/* Of two programs one known and one not: a part. */
+	if (programs->any && seen != programs->seen)
+		seen = MODULES_PART;
+	programs->any = true;
+	programs->seen = seen;
+}
+
+/* The youngest worker of each program first: of processes not known to be workers one is the
+ * master, the oldest, which need not have loaded the application. */
+static void read_modules(struct surroundings_reader *reader, struct place *place,
+			 const struct sample *sample)
+{
+	_cleanup_(programs_free) struct programs programs = {0};
+	uint64_t now_ns = clock_monotonic_ns();
+
+	if (!place->begun_ns)
+		place->begun_ns = now_ns;
+	if (reader->no_modules || now_ns < place->modules_due_ns || !reader->scan.bytes ||
+	    !reader->scan.cpu_ns)
+		return;
+	for (size_t i = sample->n_workers; i > 0; i--)
+		look_for_modules(reader, place, sample->workers[i - 1], &programs);
+	if (!is_worker(sample, sample->pids[0]))
+		look_for_modules(reader, place, sample->pids[0], &programs);
+	if (programs.seen != MODULES_NONE)
+		place->last.modules_seen = programs.seen;
+	place->modules_due_ns = now_ns + (now_ns - place->begun_ns);
+}
+
 /* Processes that end meanwhile are left out; what cannot be read stays as it was. 0 or -ENOMEM. */
-static int place_read(struct place *place, const struct sample *sample)
+static int place_read(struct surroundings_reader *reader, struct place *place,
+		      const struct sample *sample)
 {
 	struct target_cpus cpus;
 	struct target_room room;
@@ -188,6 +290,7 @@ static int place_read(struct place *place, const struct sample *sample)
 	place->last.memory_available_bytes = room.available;
 	read_processes(place, sample);
 	read_components(place, sample);
+	read_modules(reader, place, sample);
 	return 0;
 }
 
@@ -230,12 +333,12 @@ int surroundings_begin(struct surroundings_reader *reader, size_t service, const
 		return -ENOMEM;
 	sample_take(&sample, pids, n_pids, SERVICE_PROCESSES_MAX);
 	sample_find_workers(&sample, &unknown);
-	return place_read(place, &sample);
+	return place_read(reader, place, &sample);
 }
 
 /* Reads a service if that is due, as far as the budget of processes goes. 0 or -ENOMEM. */
-static int read_due(struct place *place, const struct service *service, uint64_t now_ns,
-		    size_t *budget)
+static int read_due(struct surroundings_reader *reader, struct place *place,
+		    const struct service *service, uint64_t now_ns, size_t *budget)
 {
 	struct sample sample = {0};
 
@@ -247,7 +350,7 @@ static int read_due(struct place *place, const struct service *service, uint64_t
 	sample_find_workers(&sample, service);
 	*budget -= sample.n;
 	place->read_ns = now_ns;
-	return place_read(place, &sample);
+	return place_read(reader, place, &sample);
 }
 
 bool surroundings_known(const struct surroundings_reader *reader, size_t service)
@@ -279,6 +382,7 @@ int surroundings_fill(struct surroundings_reader *reader, struct snapshot *s)
 	uint64_t now_ns = clock_monotonic_ns();
 	size_t budget = ALL_PROCESSES_MAX, first = reader->turn;
 
+	reader->scan = whole_scan;
 	for (size_t i = 0; i < s->n_services; i++) {
 		struct target_throttling throttling;
 		size_t at = (first + i) % s->n_services;
@@ -292,7 +396,7 @@ int surroundings_fill(struct surroundings_reader *reader, struct snapshot *s)
 		/* Those the budget is not enough for come first next time. */
 		if (budget > 0)
 			reader->turn = at + 1;
-		r = read_due(place, &s->services[at], now_ns, &budget);
+		r = read_due(reader, place, &s->services[at], now_ns, &budget);
 		if (r == 0)
 			r = copy_to(place, &throttling, &s->services[at]);
 		if (r < 0)

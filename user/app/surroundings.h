@@ -5,6 +5,9 @@
  *
  * Cost: what quotas took is read at every call, a few small files. All else is read at most every
  * five seconds, of at most 64 processes per service and 256 in all, and stays until the next time.
+ * The memory of interpreters is looked at when a service begins and again each time it has been
+ * observed twice as long, of one process per program, with 0.1 s of CPU and 256 MB at a time for
+ * all services together.
  */
 #ifndef IOPROF_APP_SURROUNDINGS_H
 #define IOPROF_APP_SURROUNDINGS_H
@@ -15,8 +18,8 @@
 
 struct surroundings_reader;
 
-/* NULL when out of memory. */
-struct surroundings_reader *surroundings_new(void);
+/* no_modules: leaves the processes' memory alone. NULL when out of memory. */
+struct surroundings_reader *surroundings_new(bool no_modules);
 void surroundings_free(struct surroundings_reader *reader);
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/clock.h"
 
-/* Neither clock can fail: both exist on every Linux and the pointer is valid. */
+/* No clock can fail: all exist on every Linux and the pointer is valid. */
 static int64_t read_clock(clockid_t clock)
 {
 	struct timespec now = {0};
@@ -18,6 +18,11 @@ uint64_t clock_monotonic_ns(void)
 int64_t clock_unix_ns(void)
 {
 	return read_clock(CLOCK_REALTIME);
+}
+
+uint64_t clock_thread_cpu_ns(void)
+{
+	return (uint64_t)read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 struct timespec clock_timespec(uint64_t ns)

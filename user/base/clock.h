@@ -14,6 +14,9 @@ uint64_t clock_monotonic_ns(void);
 /* Since 1970. */
 int64_t clock_unix_ns(void);
 
+/* CPU time of the calling thread so far. */
+uint64_t clock_thread_cpu_ns(void);
+
 /* A duration for the timer calls. */
 struct timespec clock_timespec(uint64_t ns);
 

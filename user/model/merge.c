@@ -192,6 +192,8 @@ static int merge_surroundings(struct service *dst, const struct service *src)
 	to->thread_bytes = from->thread_bytes ? from->thread_bytes : was.thread_bytes;
 	to->backlog = from->backlog > was.backlog ? from->backlog : was.backlog;
 	to->interpreter_lock |= was.interpreter_lock;
+	if (to->modules_seen == MODULES_NONE)
+		to->modules_seen = was.modules_seen;
 	for (size_t i = 0; i < from->n_components && r == 0; i++)
 		r = service_add_component(dst, from->components[i]);
 	return r;

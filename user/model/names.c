@@ -33,6 +33,9 @@ static const struct words pool_states[POOL_STATE_COUNT] = {
 };
 /* clang-format on */
 
+static const char *const modules_seen[MODULES_SEEN_COUNT] = {
+	[MODULES_NONE] = "none", [MODULES_PART] = "part", [MODULES_ALL] = "all"};
+
 static const struct words unknown = {"?", "?"};
 
 /* The cast makes a negative value too large as well. */
@@ -69,6 +72,11 @@ const char *concurrency_name(enum concurrency concurrency)
 const char *concurrency_label(enum concurrency concurrency)
 {
 	return words_of(models, CONCURRENCY_COUNT, (unsigned int)concurrency)->label;
+}
+
+const char *modules_seen_name(enum modules_seen seen)
+{
+	return (unsigned int)seen < MODULES_SEEN_COUNT ? modules_seen[seen] : unknown.name;
 }
 
 const char *pool_state_name(enum pool_state state)

@@ -119,6 +119,18 @@ struct lane {
 /* Of a service in one snapshot, at most so many: the busiest. */
 #define LANES_MOST 256
 
+/* How much of its interpreters' memory was looked at for the packages they have loaded, which are
+ * among the components then. */
+enum modules_seen {
+	MODULES_NONE,
+	MODULES_PART, /* what was not found may be there all the same */
+	MODULES_ALL,
+	MODULES_SEEN_COUNT
+};
+
+/* "none", "part", "all"; "?" out of range. */
+const char *modules_seen_name(enum modules_seen seen);
+
 /* What the service runs on, as the system says at the end of the interval; 0 or NULL: not known. */
 struct surroundings {
 	double cpus;	  /* processors it can use at most: affinity, cpuset, quota (C_eff) */
@@ -136,6 +148,7 @@ struct surroundings {
 	 * docs/method.md; sorted, each once */
 	char **components;
 	size_t n_components;
+	enum modules_seen modules_seen;
 };
 
 struct requests {

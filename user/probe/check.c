@@ -132,6 +132,17 @@ static void check_sets(struct checks *checks, const struct kernel *kernel)
 	      r == -EPERM || r == -EACCES ? 3 : 4);
 }
 
+static void check_memory(struct checks *checks)
+{
+	bool readable = target_may_read_memory();
+
+	check(checks, readable, false, "loaded packages",
+	      readable ? "found in the memory of Python processes"
+		       : "not found: the memory of other users' processes cannot be read",
+	      "advice about others' services in Python is less certain; root can, or CAP_DAC_READ_SEARCH as well, where kernel.yama.ptrace_scope is not 3",
+	      4);
+}
+
 static void check_statistics(struct checks *checks)
 {
 	_cleanup_close_ int fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
@@ -159,6 +170,7 @@ int probe_check(probe_check_fn report, void *ctx)
 		check_features(&checks, &kernel);
 		check_sets(&checks, &kernel);
 	}
+	check_memory(&checks);
 	check_statistics(&checks);
 	check_mounts(&checks);
 	return checks.status;

@@ -293,6 +293,24 @@ static int add_component(void *service, const char *name)
 	return service_add_component(service, name);
 }
 
+/* Documents of before these were looked for do not say. */
+static enum modules_seen read_modules_seen(const struct json_cursor *object)
+{
+	struct json_cursor at;
+	const char *name;
+
+	if (!json_cursor_has(object, "modules_seen"))
+		return MODULES_NONE;
+	at = member(object, "modules_seen");
+	name = json_cursor_string(&at, DOCUMENT_STRING_MOST);
+	for (enum modules_seen i = 0; i < MODULES_SEEN_COUNT; i++) {
+		if (strcmp(name, modules_seen_name(i)) == 0)
+			return i;
+	}
+	json_cursor_fail(&at, "is none of none, part, all");
+	return MODULES_NONE;
+}
+
 static void read_surroundings(const struct json_cursor *from, struct service *service)
 {
 	struct json_cursor at = member(from, "surroundings");
@@ -311,6 +329,7 @@ static void read_surroundings(const struct json_cursor *from, struct service *se
 	on->backlog = json_cursor_count32(&at, "backlog");
 	on->interpreter_lock = json_cursor_flag(&at, "interpreter_lock");
 	document_read_strings(&at, "components", add_component, service);
+	on->modules_seen = read_modules_seen(&at);
 }
 
 static void read_blocking(const struct json_cursor *from, struct service *service)

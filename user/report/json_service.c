@@ -212,7 +212,7 @@ static json_t *surroundings(const struct service *service)
 {
 	const struct surroundings *on = &service->surroundings;
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:s}",
 			 "cpus", on->cpus > 0 ? json_value_real(on->cpus) : json_null(),
 			 "host_cpus", on->host_cpus > 0 ? json_value_real(on->host_cpus) : json_null(),
 			 "quota_periods", json_value_integer(on->quota_periods),
@@ -225,7 +225,8 @@ static json_t *surroundings(const struct service *service)
 			 "memory_available_bytes", json_value_known(on->memory_available_bytes),
 			 "backlog", json_value_integer(on->backlog),
 			 "interpreter_lock", (int)on->interpreter_lock,
-			 "components", json_value_strings(on->components, on->n_components));
+			 "components", json_value_strings(on->components, on->n_components),
+			 "modules_seen", modules_seen_name(on->modules_seen));
 }
 
 static json_t *pids(const struct service *service)

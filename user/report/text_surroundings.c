@@ -26,6 +26,8 @@ static void write_clauses(FILE *out, const struct surroundings *on)
 
 	for (size_t i = 0; i < on->n_components; i++)
 		(void)fprintf(out, "%s%s", i ? ", " : separator(&n), on->components[i]);
+	if (on->modules_seen == MODULES_PART)
+		(void)fprintf(out, " (not all of its memory was looked at for more)");
 	if (on->cpus > 0 && on->host_cpus > 0)
 		(void)fprintf(out, "%s%s of %s processor%s", separator(&n),
 			      figure_processors(on->cpus).text,

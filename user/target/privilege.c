@@ -75,6 +75,23 @@ int target_missing_capabilities(char **ret_names)
 	return 0;
 }
 
+/* The files of /proc that it takes are their owner's alone. */
+bool target_may_read_memory(void)
+{
+	const uint64_t others_files =
+		PRIVILEGE_BIT(CAP_DAC_READ_SEARCH) | PRIVILEGE_BIT(CAP_DAC_OVERRIDE);
+	_cleanup_free_ char *scope = NULL;
+	uint64_t effective;
+	size_t length;
+
+	/* Without the security module there is no such file; 3: nobody attaches to anything. */
+	if (procfs_read("/proc/sys/kernel/yama/ptrace_scope", &scope, &length) == 0 &&
+	    scope[0] == '3')
+		return false;
+	return read_effective(&effective) == 0 && (effective & others_files) &&
+	       (effective & PRIVILEGE_BIT(CAP_SYS_PTRACE));
+}
+
 bool target_in_first_pid_namespace(void)
 {
 	struct stat namespace;

@@ -57,6 +57,9 @@ pid_t target_process_of(pid_t tid);
  */
 int target_missing_capabilities(char **ret_names);
 
+/* Whether target_modules() may look at other users' processes. */
+bool target_may_read_memory(void);
+
 /* True where PIDs are the kernel's own, not those of a container's PID namespace. */
 bool target_in_first_pid_namespace(void);
 
@@ -134,5 +137,21 @@ typedef int (*target_component_fn)(void *ctx, const char *name);
  */
 int target_components(const char *root, pid_t pid, target_component_fn found, void *ctx,
 		      bool *ret_locked);
+
+/* What looking at memory may still take. */
+struct target_scan {
+	uint64_t bytes, cpu_ns; /* to read; of this thread */
+};
+
+/*
+ * Calls back for each of the packages of Python (module.def) that a process which runs CPython has
+ * loaded, by reading its memory; the same may come more than once. Nothing changes for the process.
+ * Takes from budget what it took. ret_all: all of its memory was looked at, so what was not found
+ * is not loaded; false too where something lies in a place unusual for a package. 0, -ESRCH;
+ * -EACCES or -EPERM: may not; -ENODATA: no file of Python in what was looked at; -errno; or the
+ * first that is not 0 of what the callback returned.
+ */
+int target_modules(pid_t pid, struct target_scan *budget, target_component_fn found, void *ctx,
+		   bool *ret_all);
 
 #endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which parts of a stack are swapped for what, by what was recognised. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "advise/stack.h"
+
+#define US 1e-6
+#define CALLS 4
+#define ASSERT_NEAR(a, b) assert_true(fabs((a) - (b)) < 1e-9)
+
+static struct prior costs[COST_COUNT];
+
+static void measure(enum cost cost, double us)
+{
+	costs[cost] = (struct prior){us * US, .9 * us * US, 1.1 * us * US};
+}
+
+static int measure_all(void **state)
+{
+	(void)state;
+	for (int i = 0; i < COST_COUNT; i++)
+		costs[i] = cost_default((enum cost)i);
+	measure(COST_REQUESTS, 430);
+	measure(COST_HTTPX, 540);
+	measure(COST_URLLIB3, 210);
+	measure(COST_HTTP_CLIENT_PY, 90);
+	measure(COST_AIOHTTP, 170);
+	measure(COST_GUNICORN, 90);
+	measure(COST_UVICORN, 30);
+	measure(COST_FLASK, 100);
+	measure(COST_STARLETTE, 10);
+	return 0;
+}
+
+/* A service in Python of 100 requests, with four calls of a peer each; components by spaces. */
+static struct stack recognise(const char *components, enum modules_seen seen,
+			      const struct prior *calibrated, struct kappa *ret_kappa)
+{
+	char *names = strdup(components), *rest = NULL, *list[16];
+	struct peer peer = {.address = (char *)"10.0.0.7:8080", .operations = 100 * CALLS};
+	struct service service = {
+		.requests.completed = 100,
+		.peers = &peer,
+		.n_peers = 1,
+		.surroundings = {.components = list, .modules_seen = seen, .cpus = 1},
+	};
+	struct stack stack;
+
+	assert_non_null(names);
+	for (char *name = strtok_r(names, " ", &rest); name; name = strtok_r(NULL, " ", &rest))
+		list[service.surroundings.n_components++] = name;
+	stack = stack_recognise(&service, TARGET_AUTO, calibrated);
+	stack.change.cpu_s = 4000 * US;
+	stack.change.operations = CALLS;
+	assert_int_equal(kappa_estimate(&stack.change, 1, ret_kappa), 0);
+	free(names);
+	return stack;
+}
+
+/* What leaves out so much per request, in us, does to the estimate; the factor is 1. */
+static double stack_less(double us)
+{
+	return 1 - us / 4000;
+}
+
+#define GUNICORN_FLASK "cpython flask gunicorn markupsafe "
+#define SERVER_US 150
+
+static void the_highest_layer_of_a_client_counts(void **state)
+{
+	struct kappa k;
+
+	(void)state;
+	assert_string_equal(
+		recognise(GUNICORN_FLASK "http.client requests urllib3", MODULES_ALL, costs, &k)
+			.client,
+		"requests");
+	ASSERT_NEAR(k.stack, stack_less(SERVER_US + CALLS * (430 - 170)));
+	assert_false(k.guessed);
+	(void)recognise(GUNICORN_FLASK "http.client httpx", MODULES_ALL, costs, &k);
+	ASSERT_NEAR(k.stack, stack_less(SERVER_US + CALLS * (540 - 170)));
+	(void)recognise(GUNICORN_FLASK "http.client urllib3", MODULES_ALL, costs, &k);
+	ASSERT_NEAR(k.stack, stack_less(SERVER_US + CALLS * (210 - 170)));
+	(void)recognise(GUNICORN_FLASK "http.client", MODULES_ALL, costs, &k);
+	ASSERT_NEAR(k.stack, stack_less(SERVER_US + CALLS * (90 - 170)));
+	assert_false(k.guessed);
+}
+
+static void of_two_clients_either_may_call(void **state)
+{
+	struct kappa both, requests, httpx;
+
+	(void)state;
+	assert_string_equal(recognise(GUNICORN_FLASK "http.client httpx requests urllib3",
+				      MODULES_ALL, costs, &both)
+				    .client,
+			    "requests or httpx");
+	(void)recognise(GUNICORN_FLASK "requests", MODULES_ALL, costs, &requests);
+	(void)recognise(GUNICORN_FLASK "httpx", MODULES_ALL, costs, &httpx);
+	ASSERT_NEAR(both.stack, (requests.stack + httpx.stack) / 2);
+	assert_true(both.lo < httpx.estimate && both.hi > requests.estimate);
+}
+
+/* What was not found may be loaded all the same. */
+static void after_a_part_only_what_was_found_counts(void **state)
+{
+	struct kappa k;
+
+	(void)state;
+	assert_null(
+		recognise(GUNICORN_FLASK "http.client urllib3", MODULES_PART, costs, &k).client);
+	assert_true(k.guessed);
+	assert_string_equal(
+		recognise(GUNICORN_FLASK "http.client requests", MODULES_PART, costs, &k).client,
+		"requests");
+	assert_false(k.guessed);
+}
+
+static void what_nobody_measures_stays_unknown(void **state)
+{
+	struct kappa k;
+
+	(void)state;
+	assert_null(recognise(GUNICORN_FLASK "pycurl requests", MODULES_ALL, costs, &k).client);
+	assert_true(k.guessed);
+	assert_null(recognise(GUNICORN_FLASK "httpx", MODULES_ALL, NULL, &k).client);
+	assert_true(k.guessed);
+	assert_null(recognise(GUNICORN_FLASK "httpx requests", MODULES_ALL, NULL, &k).client);
+	assert_true(k.guessed);
+	/* But for requests there is a default. */
+	assert_string_equal(recognise(GUNICORN_FLASK "requests", MODULES_ALL, NULL, &k).client,
+			    "requests");
+	ASSERT_NEAR(k.stack, stack_less(344 + CALLS * 530));
+}
+
+/* Where nobody looked at memory, what comes with a package stands for it; else it does not. */
+static void guesses_give_way_to_knowledge(void **state)
+{
+	struct kappa k;
+
+	(void)state;
+	assert_string_equal(
+		recognise("charset-normalizer cpython gunicorn markupsafe", MODULES_NONE, costs, &k)
+			.client,
+		"requests");
+	ASSERT_NEAR(k.stack, stack_less(SERVER_US + CALLS * (430 - 170)));
+	assert_null(
+		recognise("charset-normalizer cpython gunicorn markupsafe", MODULES_ALL, costs, &k)
+			.client);
+	assert_null(recognise("cpython gunicorn markupsafe", MODULES_ALL, costs, &k).server);
+	assert_true(k.guessed);
+}
+
+static void an_asynchronous_server_stays(void **state)
+{
+	struct kappa k;
+	struct stack stack = recognise("cpython fastapi http.client markupsafe requests starlette "
+				       "uvicorn",
+				       MODULES_ALL, costs, &k);
+
+	(void)state;
+	assert_null(stack.server);
+	assert_false(k.guessed);
+	ASSERT_NEAR(k.stack, stack_less(CALLS * (430 - 170)));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_highest_layer_of_a_client_counts),
+		cmocka_unit_test(of_two_clients_either_may_call),
+		cmocka_unit_test(after_a_part_only_what_was_found_counts),
+		cmocka_unit_test(what_nobody_measures_stays_unknown),
+		cmocka_unit_test(guesses_give_way_to_knowledge),
+		cmocka_unit_test(an_asynchronous_server_stays),
+	};
+
+	return cmocka_run_group_tests(tests, measure_all, NULL);
+}
