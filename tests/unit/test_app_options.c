@@ -54,7 +54,7 @@ static void every_option_arrives(void **state)
 
 	(void)state;
 	assert_int_equal(parse("-p 11,12 -d 2.5 -i 0.5 --json --max-peers=3 --max-processes 4 "
-			       "--socket-set=fexit --no-task-storage --pid=13",
+			       "--socket-set=fexit --no-task-storage --no-module-scan --pid=13",
 			       &o),
 			 CLI_PARSED);
 	assert_int_equal(o.n_pids, 3);
@@ -68,6 +68,7 @@ static void every_option_arrives(void **state)
 	assert_int_equal(o.max_processes, 4);
 	assert_int_equal(o.socket_set, PROBE_SOCKET_FEXIT);
 	assert_true(o.no_task_storage);
+	assert_true(o.no_module_scan);
 }
 
 static void what_if_arrives(void **state)
