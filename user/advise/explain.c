@@ -234,8 +234,9 @@ static char *budget(struct sentences *w, const struct subject *s, const struct g
 	if (peers > 1.005)
 		(void)snprintf(beyond, sizeof(beyond), "asked %.1f times what was seen", peers);
 	return sentence_new(w,
-			    "90 %% intervals: sampling +-%.1f %% (%zu of %.0f requests), model "
+			    "90 %% intervals: sampling%s +-%.1f %% (%zu of %.0f requests), model "
 			    "+-%.1f %%, kappa +-%.0f %%, peers: %s%s",
+			    s->warm.share.hi > 0 ? " and CPU at full load" : "",
 			    100 * half_width(&g->figures[GAIN_NOW_PER_S]), s->evidence.n_traces,
 			    s->evidence.exact.requests, 100 * MODEL_HALF_WIDTH, 100 * kappa, beyond,
 			    s->opts->cpu_factor > 0 ? "" : VALIDATED);

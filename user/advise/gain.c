@@ -18,6 +18,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "advise/warm.h"
 #include "base/cleanup.h"
 
 #define MODEL_ERROR 0.04
@@ -176,19 +177,26 @@ static int tuned_outcome(const struct gain_context *c, const struct demand *d,
 	return error;
 }
 
-static int evaluate(const struct resample *r, const struct gain_context *c, struct outcome *out)
+static int evaluate(const struct resample *sampled, const struct gain_context *c,
+		    struct outcome *out)
 {
-	_cleanup_free_ struct peer_demand *peers = calloc((size_t)r->n_peers + 1, sizeof(*peers));
+	_cleanup_free_ struct peer_demand *peers =
+		calloc((size_t)sampled->n_peers + 1, sizeof(*peers));
 	const struct worker_plan now = {c->e->processes, c->e->threads, c->e->interpreter_lock};
+	struct resample warm = *sampled, *r = &warm;
 	struct demand d;
+	double factor;
 	int error;
 
 	if (!peers)
 		return -ENOMEM;
-	if (!(r->sums.requests > 0) || !(r->sums.cpu_s > 0))
+	if (!(sampled->sums.requests > 0) || !(sampled->sums.cpu_s > 0))
 		return -EDOM;
+	factor = warm_factor(&c->opts->cold, r->prng);
+	warm.sums.cpu_s *= factor / warm_factor(&c->opts->cold, NULL);
 	d = mean_demand(r, c->opts, c->e->serial_s, peers);
 	bootstrap_ratio(r, NULL, &out->ratio);
+	out->ratio *= factor; /* as measured */
 	error = capacity_sync(&d, c->e->cpus, &now, &out->now_per_s);
 	if (error < 0)
 		return error;

@@ -33,8 +33,10 @@ struct gain_opts {
 	const struct peer_fit *fits; /* one per peer of the evidence */
 	const double *pools;	     /* connections per process to each, or NULL: no limit */
 	struct stack_change change;  /* cpu_s, operations, offloads come from the requests */
-	uint32_t loops;		     /* 0: one per processor */
-	uint32_t offload_threads;    /* per loop; 0: 32, asyncio's default at most */
+	struct prior cold; /* of the CPU that was measured, the share a request does without under
+			    * full load: taken out of the evidence by its estimate already */
+	uint32_t loops;	   /* 0: one per processor */
+	uint32_t offload_threads; /* per loop; 0: 32, asyncio's default at most */
 };
 
 /* Of two capacities each. */

@@ -68,7 +68,8 @@ static const struct row *nearest(const struct subject *s, double cpu_ms, double 
 
 int advice_precedent(const struct subject *s, struct advice *a)
 {
-	double n = s->evidence.exact.requests, cpu_ms = s->evidence.exact.cpu_s / n * 1e3;
+	double n = s->evidence.exact.requests;
+	double cpu_ms = s->evidence.exact.cpu_s / n * 1e3 / warm_factor(&s->warm.share, NULL);
 	double operations = s->evidence.exact.operations / n, wait_ms = subject_wait_s(s) * 1e3;
 	struct sentences words = {.n = 0};
 	const struct row *row;

@@ -34,8 +34,9 @@
 #define INTERPRETER_BUSY .5 /* of a processor per process: its lock explains lock waits */
 #define MINOR_PEER .05	    /* of operations and of waiting */
 #define LEAST_CPUS .1
-#define FULL .95	/* of their time: always busy */
-#define HEAVY_STEPS 2e6 /* of closed networks in a bootstrap */
+#define FULL .95	 /* of their time: always busy */
+#define WARM_MATTERS .02 /* of its CPU */
+#define HEAVY_STEPS 2e6	 /* of closed networks in a bootstrap */
 #define REPLICATES 1000
 #define LEAST_REPLICATES 100
 
@@ -390,6 +391,7 @@ static int set_gain_opts(struct subject *s)
 		.fits = s->fits,
 		.pools = s->pools,
 		.change = s->stack.change,
+		.cold = s->warm.share,
 		.loops = loops,
 	};
 	/* A closed network with a limited peer takes the square of its customers. */
@@ -403,6 +405,28 @@ static int set_gain_opts(struct subject *s)
 		fmax(HEAVY_STEPS * REPLICATES / 10 / (customers * customers), LEAST_REPLICATES),
 		REPLICATES);
 	return 0;
+}
+
+/* From here on the evidence has the CPU that a request takes under full load. */
+static void warm_up(struct subject *s)
+{
+	const struct prior *calibrated = s->opts->calibrated;
+	struct evidence_sample *e = &s->evidence;
+	struct prior each = calibrated ? calibrated[COST_COLD] : cost_default(COST_COLD);
+	double cpu_s = e->exact.cpu_s / e->exact.requests, factor;
+	double used = seconds(s->service->cpu_ns) / s->duration_s / e->cpus;
+
+	s->warm = warm_up_of(s->service, cpu_s, used, s->busy, &each);
+	factor = warm_factor(&s->warm.share, NULL);
+	e->exact.cpu_s *= factor;
+	e->after_s *= factor;
+	if (factor < 1 - WARM_MATTERS)
+		sentences_add(&s->assumptions,
+			      "Under full load a request takes %.3g ms of CPU, not %.3g ms: "
+			      "%.1f times per request a thread woke up on an idle processor, which "
+			      "costs %.0f us each (%s), or half of what it then does.",
+			      1e3 * cpu_s * factor, 1e3 * cpu_s, s->warm.wakes, 1e6 * each.estimate,
+			      calibrated ? "measured here by ioprof calibrate" : "a prior");
 }
 
 static bool options_valid(const struct advice_opts *o)
@@ -439,6 +463,7 @@ static int look(struct subject *s)
 	if (s->missing != REASON_UNDEFINED || s->loops)
 		return s->assumptions.error;
 	s->evidence.serial_s = find_serial_s(s);
+	warm_up(s);
 	r = set_gain_opts(s);
 	return r < 0 ? r : s->assumptions.error;
 }

@@ -13,6 +13,7 @@
 #include "advise/peer_fit.h"
 #include "advise/sentences.h"
 #include "advise/stack.h"
+#include "advise/warm.h"
 
 struct subject {
 	const struct service *service;
@@ -21,7 +22,8 @@ struct subject {
 	enum reason missing; /* what it lacks to be judged, or REASON_UNDEFINED: nothing */
 	double busy;	     /* of its workers' time, 0..1; NAN: not known */
 	bool loops;	     /* an event loop, alone or before a pool */
-	struct evidence_sample evidence;
+	struct evidence_sample evidence; /* its CPU is that under full load */
+	struct warm_up warm;
 	struct peer_fit *fits; /* one per peer */
 	struct stack stack;
 	struct gain_opts gain; /* points into this struct's own arrays */

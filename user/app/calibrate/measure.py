@@ -39,6 +39,7 @@ RUN_S = 0.1 if QUICK else 0.15  # of wall time, each run of each cost
 CONCURRENCY = 16  # of loops and pools: as many turns at once
 DELAY_S = 0.001  # after which HTTP and PostgreSQL answer: a call makes its caller wait
 CALLS = 4  # of a client library in a request
+PAUSE_S = 0.005  # between requests that find the server asleep
 MESSAGE = b"x" * 64
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: calibrate\r\nAccept: */*\r\n\r\n"
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\ndone\n"
@@ -51,6 +52,19 @@ def tell(**fact):
 
 def die_with_parent():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+CPUS = sorted(os.sched_getaffinity(0))
+
+
+def start_server():
+    """In a server's process before it runs: it has a processor of its own, as far as there are any."""
+    die_with_parent()
+    os.sched_setaffinity(0, CPUS[:1])
+
+
+def keep_off_the_servers(pid):
+    os.sched_setaffinity(pid, CPUS[1:] or CPUS)
 
 
 def version_of(module):
@@ -162,15 +176,16 @@ def serve(kinds):
 
 
 def start_peers():
-    """The ports of an echo, an HTTP and a PostgreSQL peer in a process of their own."""
+    """An echo, an HTTP and a PostgreSQL peer in a process of their own: its PID, and their ports."""
     kinds = [(listen(), Echo), (listen(), Http), (listen(), Postgres)]
-    if os.fork() == 0:
+    pid = os.fork()
+    if pid == 0:
         die_with_parent()
         serve(kinds)
     ports = [server.getsockname()[1] for server, _ in kinds]
     for server, _ in kinds:
         server.close()
-    return ports
+    return pid, ports
 
 
 # ---- measuring ----
@@ -423,10 +438,10 @@ def cpu_of(pid):
     return sum(int(account.read_text().split()[0]) for account in accounts) / 1e9
 
 
-def ask(port, end, done):
-    """Requests one after the other on a kept connection, or a new one where the server closes it."""
+def ask(port, end, done, least=0):
+    """Requests, so many at least, one after the other on a kept connection, or a new one where the server closes it."""
     client, n = None, 0
-    while time.monotonic() < end:
+    while n < least or time.monotonic() < end:
         if client is None:
             client = connect(port)
         client.sendall(REQUEST)
@@ -459,13 +474,23 @@ def requests_at(port, seconds):
     return sum(done)
 
 
-def serve_app(name, source, argv):
+def requests_slowly(port, seconds):
+    """One after the other with pauses, for longer: each finds the server asleep."""
+    end, n = time.monotonic() + 5 * seconds, 0
+    while time.monotonic() < end:
+        ask(port, 0, done := [], least=1)
+        n += sum(done)
+        time.sleep(PAUSE_S)
+    return n
+
+
+def serve_app(name, source, argv, asking=requests_at):
     """CPU per request, us, of a server that argv(port) starts on the module NAME.py."""
     Path(f"{name}.py").write_text(source)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     server = subprocess.Popen(argv(port, f"{name}:app"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL, preexec_fn=die_with_parent)
+                              stderr=subprocess.DEVNULL, preexec_fn=start_server)
     try:
         deadline = time.monotonic() + 5
         while True:
@@ -475,11 +500,11 @@ def serve_app(name, source, argv):
             if server.poll() is not None or time.monotonic() > deadline:
                 raise OSError(f"{name} did not start")
             time.sleep(0.02)
-        requests_at(port, 2 * RUN_S)  # every worker has done some
+        asking(port, 2 * RUN_S)  # every worker has done some
         runs = []
         for _ in range(RUNS):
             cpu = cpu_of(server.pid)
-            n = requests_at(port, RUN_S)
+            n = asking(port, RUN_S)
             runs.append((cpu_of(server.pid) - cpu) / n * 1e6)
         return runs
     finally:
@@ -524,6 +549,15 @@ def clients(server, template, bare, libraries, ports, extra):
         if name != "http.client":
             tell(component=name, version=version_of(name))
     return found
+
+
+def cold(server, template, ports):
+    """Per wake-up on an idle processor: what a request with calls takes more when nothing else goes on."""
+    client = "requests" if attempt(importlib.import_module, "requests") else "http.client"
+    source = source_with(template, SYNC_CLIENTS[client], CALLS, ports["http"])
+    loaded = serve_app("loaded", source, server)
+    idling = serve_app("idling", source, server, requests_slowly)
+    report("wake-up on an idle processor", [run / (1 + CALLS) for run in less(idling, loaded)])
 
 
 def servers(name, server, template, frameworks, libraries, ports, extra):
@@ -674,14 +708,17 @@ def measure_operations(port):
 def main():
     die_with_parent()
     sys.path.insert(0, os.getcwd())
-    echo_port, http_port, database_port = start_peers()
+    peers, (echo_port, http_port, database_port) = start_peers()
     ports = {"http": http_port, "postgres": database_port}
     # A loop that takes many turns per wake-up may cost less than a blocking socket; the advisor counts no less than none.
     extra = [max(0, run) for run in measure_operations(echo_port)]
+    keep_off_the_servers(peers)
+    keep_off_the_servers(0)
     sync = attempt(servers, "gunicorn", gunicorn, WSGI, {"flask": FLASK, "django": DJANGO}, SYNC_CLIENTS, ports,
                    [0]) or {}
     loop = attempt(servers, "uvicorn", uvicorn, ASGI, {"starlette": STARLETTE, "fastapi": FASTAPI}, LOOP_CLIENTS, ports,
                    extra) or {}
+    attempt(cold, gunicorn, WSGI, ports)
     if "flask" in sync and "starlette" in loop:
         report("flask on gunicorn to starlette", less(loop["starlette"], sync["flask"]))
     if "requests" in sync and "aiohttp" in loop:

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A request's CPU under full load, from what it took under the load that was observed.
+ */
+#ifndef IOPROF_ADVISE_WARM_H
+#define IOPROF_ADVISE_WARM_H
+
+#include "advise/kappa.h"
+#include "model/snapshot.h"
+
+/* What waking up on idle processors added to a request's CPU. */
+struct warm_up {
+	double wakes;	    /* so often per request */
+	struct prior share; /* of its CPU, each 0..1; zeros: nothing, or not known */
+};
+
+/*
+ * cpu_s: of a request, measured. utilisation: of the processors the service may use, by itself.
+ * busy: of its workers' time, or NAN. each: what one such wake-up costs, in seconds.
+ */
+struct warm_up warm_up_of(const struct service *service, double cpu_s, double utilisation,
+			  double busy, const struct prior *each);
+
+/* CPU that was measured becomes CPU under full load: times this, by the estimate or by a draw. */
+double warm_factor(const struct prior *share, struct prng *prng);
+
+#endif
