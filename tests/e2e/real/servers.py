@@ -142,15 +142,24 @@ def postgres(port=None, connections=100):
 
 
 @contextlib.contextmanager
-def gunicorn(database, *args):
-    """Flask with psycopg2 behind gunicorn; args choose the worker class."""
+def gunicorn(app, path, *args, **variables):
+    """A Flask application of ours behind gunicorn, which answers at path; args choose the worker class."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with directory() as place, process(
             place / "log", "/usr/bin/gunicorn", "--chdir", SERVICES, "--bind", f"127.0.0.1:{port}",
-            "--worker-tmp-dir", place, *args, "flask_app:app", ready=answers(f"{url}/queries"),
-            env=environment(DATABASE=database.url)) as child:
+            "--worker-tmp-dir", place, *args, app, ready=answers(url + path), env=environment(**variables)) as child:
         yield Server(child, url)
+
+
+def gunicorn_queries(database, *args):
+    """With psycopg2."""
+    return gunicorn("flask_app:app", "/queries", *args, DATABASE=database.url)
+
+
+def gunicorn_calls(downstream, *args):
+    """With http.client."""
+    return gunicorn("calls_app:app", "/", *args, DOWNSTREAM=downstream.url)
 
 
 @contextlib.contextmanager

@@ -31,7 +31,7 @@ def expect_three_waits(found):
 
 def test_gunicorn_sync(database):
     """gunicorn's sync worker closes each connection, so each request waits in the listen backlog: queue wait."""
-    with servers.gunicorn(database, "--workers", "2") as server:
+    with servers.gunicorn_queries(database, "--workers", "2") as server:
         load, document = observe(server, f"{server.url}/queries", generators.hey, 300, 4)
     with Findings(document) as found:
         found.expect_requests(load)
@@ -47,7 +47,7 @@ def test_gunicorn_sync(database):
 
 def test_gunicorn_sync_short_of_processors(database):
     """Eight workers that only compute, on fewer processors: the delay is run queue, and no wait of any class."""
-    with servers.gunicorn(database, "--workers", "8") as server:
+    with servers.gunicorn_queries(database, "--workers", "8") as server:
         load, document = observe(server, f"{server.url}/cpu", generators.hey, 480, 8)
     with Findings(document) as found:
         found.expect_requests(load)
@@ -60,7 +60,7 @@ def test_gunicorn_sync_short_of_processors(database):
 
 
 def test_gunicorn_gthread(database):
-    with servers.gunicorn(database, "--threads", "4") as server:
+    with servers.gunicorn_queries(database, "--threads", "4") as server:
         load, document = observe(server, f"{server.url}/queries", generators.hey, 480, 8)
     with Findings(document) as found:
         found.expect_requests(load)
@@ -78,7 +78,7 @@ def test_gunicorn_gthread_gil(database):
     Four threads that compute under one GIL: three of four wait for it, and that is lock, never network. Some of the
     time they hold it and wait for a processor: the kernel's account says how much that is at most.
     """
-    with servers.gunicorn(database, "--threads", "4") as server:
+    with servers.gunicorn_queries(database, "--threads", "4") as server:
         before_s = server.run_delay_s()
         load, document = observe(server, f"{server.url}/cpu", generators.hey, 240, 4)
         run_delay_s = (server.run_delay_s() - before_s) / load.at_least
