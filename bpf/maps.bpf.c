@@ -24,3 +24,4 @@ const volatile unsigned char syscall_kinds[IOP_SYSCALLS] = {};
 unsigned int observing = 0;
 unsigned int epoch = 0;
 unsigned int peers_used = 0;
+unsigned long messages_rescued = 0;

@@ -201,8 +201,10 @@ extern const volatile unsigned char syscall_kinds[IOP_SYSCALLS];
 extern unsigned int observing;
 /* ... which half of maxima is being written ... */
 extern unsigned int epoch;
-/* ... and by the programs: rows of peers in use. */
+/* ... and by the programs: rows of peers in use, and messages that only the second of two programs
+ * saw (preempted.bpf.c). */
 extern unsigned int peers_used;
+extern unsigned long messages_rescued;
 
 static __always_inline void peak_take(struct iop_peak *peak, u64 value)
 {

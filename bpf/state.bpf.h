@@ -94,6 +94,7 @@ struct thread {
 	bool parked; /* its last message on a client-role socket would have blocked */
 	bool lock;   /* the futex it waits on is a lock */
 	bool leftover; /* it has read what may be the rest of the last request, or the next one */
+	bool taken;    /* the first of two programs has seen its message (preempted.bpf.c) */
 	bool busy;     /* its state is being changed: an interrupt above it must leave it alone */
 	bool ended;    /* it has exited: its totals have moved to its service */
 	bool full;     /* its last send on a server-role socket would have blocked */

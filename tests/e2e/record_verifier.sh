@@ -14,7 +14,7 @@ test=(/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e/test_verifier.
 
 : >$budget
 "${test[@]}"
-for suite in bookworm trixie; do
+for suite in bookworm trixie trixie-backports; do
 	# What a guest writes is gone with it.
 	VM_ENV="IOPROF IOPROF_TESTBIN IOPROF_BLESS" tests/vm/vmrun.sh $suite \
 		bash -c '"$@" >&2 && cat '$budget record "${test[@]}" >$budget.new

@@ -42,9 +42,23 @@ def wait_tolerance(s):
 SKIPPED_BY_KERNEL = {"recursion", "busy"}
 
 
+def preempted(doc):
+    """Whether this kernel can preempt the programs that see messages (Linux 7.0). Emulated, they take twenty times as long,
+    and so are preempted as often."""
+    return any(program["name"] == "on_recv_first" for program in doc["overhead"]["programs"])
+
+
 def skipped_at_most(doc):
-    """A few, or one event in 5,000."""
-    return max(3, sum(program["runs"] for program in doc["overhead"]["programs"]) // 5000)
+    """A few, or one event in 5,000; where messages can be preempted, in 500."""
+    share = 500 if preempted(doc) else 5000
+    return max(3, sum(program["runs"] for program in doc["overhead"]["programs"]) // share)
+
+
+def check_count(doc, found, n, per_message=1):
+    """Exactly n. Where messages can be preempted: less by no more than the losses tell, each of which may be of a message
+    that so many counts hang on."""
+    lacking = doc["losses"]["recursion"] * per_message if preempted(doc) else 0
+    assert n - lacking <= found <= n
 
 
 def check_losses(doc):
@@ -63,17 +77,21 @@ def check_nothing_twice(doc):
 
 
 def check_requests(doc, n):
-    assert service_of(doc)["requests"]["completed"] == n
+    check_count(doc, service_of(doc)["requests"]["completed"], n)
 
 
 def check_operations(doc, truth):
     """Operations, in all and by peer, exactly."""
     service = service_of(doc)
-    total = sum(peer["operations"] for peer in truth["peers"])
-    assert service["requests"]["operations"] == total
-    assert service["per_request"]["operations"] == pytest.approx(total / truth["requests"])
+    true = {peer["address"]: peer["operations"] for peer in truth["peers"] if peer["operations"]}
     found = {peer["address"]: peer["operations"] for peer in service["peers"]}
-    assert found == {peer["address"]: peer["operations"] for peer in truth["peers"] if peer["operations"]}
+    each = -(-sum(true.values()) // truth["requests"])
+    check_count(doc, service["requests"]["operations"], sum(true.values()), each)
+    assert service["per_request"]["operations"] == pytest.approx(
+        service["requests"]["operations"] / service["requests"]["completed"])
+    assert found.keys() == true.keys()
+    for address, n in true.items():
+        check_count(doc, found[address], n, each)
 
 
 def check_cpu(doc, truth):

@@ -74,6 +74,11 @@ static void check_features(struct checks *checks, const struct kernel *kernel)
 	check(checks, kernel->task_pt_regs, false, "task registers",
 	      kernel->task_pt_regs ? "by a helper" : "no helper",
 	      "none needed: they are found on the stack (kernel 5.15 has the helper)", 4);
+	check(checks, !kernel->preemptible_events, false, "messages",
+	      kernel->preemptible_events ? "their programs can be preempted"
+					 : "their programs run to their end",
+	      "none needed: what is skipped for that, a second program takes up, at some more cost (kernels from 7.0)",
+	      4);
 	check(checks, kernel->readable_event, false, "arrival times",
 	      kernel->readable_event ? "sk_data_ready" : "tcp_probe",
 	      "none needed for TCP; requests over AF_UNIX have no queue wait (kernel 6.3 has the event)",

@@ -27,7 +27,7 @@ struct probe_service {
 
 /* One program's statistics as last reported. */
 struct program_past {
-	uint64_t runs, run_ns, recursion_misses;
+	uint64_t runs, run_ns;
 };
 
 struct probe {
@@ -41,6 +41,7 @@ struct probe {
 	struct peers *peers;
 	struct traces_source traces;
 	struct program_past *program_past; /* in the skeleton's order */
+	uint64_t recursion_past;
 	uint64_t losses[IOP_LOSS_COUNT];
 	uint64_t noted[LOSS_COUNT]; /* by probe_note_loss(), not in a snapshot yet */
 	uint64_t interval_start_ns;

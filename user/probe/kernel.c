@@ -2,6 +2,7 @@
 #include "probe/kernel.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include <bpf/btf.h>
 
@@ -32,6 +33,20 @@ static int tracepoint_arguments(const struct btf *btf, const char *name)
 	return type && btf_is_func_proto(type) ? btf_vlen(type) - 1 : -1;
 }
 
+/* The tracepoints' own bookkeeping tells how their probes are called. */
+static bool has_member(const struct btf *btf, const char *of, const char *name)
+{
+	const struct btf_type *type;
+	int id;
+
+	id = btf__find_by_name_kind(btf, of, BTF_KIND_STRUCT);
+	type = id < 0 ? NULL : btf__type_by_id(btf, (unsigned int)id);
+	for (unsigned int i = 0; type && i < btf_vlen(type); i++)
+		if (!strcmp(btf__name_by_offset(btf, btf_members(type)[i].name_off), name))
+			return true;
+	return false;
+}
+
 int kernel_read(struct kernel *ret_kernel)
 {
 	_cleanup_(cleanup_btf) struct btf *btf = NULL;
@@ -46,6 +61,8 @@ int kernel_read(struct kernel *ret_kernel)
 	k.task_pt_regs = has_function(btf, "bpf_task_pt_regs");
 	k.message_events = tracepoint_arguments(btf, "btf_trace_sock_recv_length") >= 3 &&
 			   tracepoint_arguments(btf, "btf_trace_sock_send_length") >= 3;
+	k.preemptible_events = has_member(btf, "tp_transition_snapshot", "srcu_gp") &&
+			       has_function(btf, "bpf_preempt_disable");
 	k.readable_event = tracepoint_arguments(btf, "btf_trace_sk_data_ready") >= 1;
 	k.inet_operations = has_function(btf, "inet_recvmsg") && has_function(btf, "inet6_recvmsg");
 	k.unix_operations = has_function(btf, "unix_stream_recvmsg");

@@ -59,9 +59,14 @@ static void choose_messages(struct ioprof_bpf *skel, const struct programs_opts 
 	bool fexit = opts->set == PROBE_SOCKET_FEXIT,
 	     unix_operations = opts->kernel->unix_operations;
 	bool tracepoint = opts->set == PROBE_SOCKET_TRACEPOINT;
+	bool twice = tracepoint && opts->kernel->preemptible_events;
 
-	bpf_program__set_autoload(skel->progs.on_recv, tracepoint);
-	bpf_program__set_autoload(skel->progs.on_send, tracepoint);
+	bpf_program__set_autoload(skel->progs.on_recv, tracepoint && !twice);
+	bpf_program__set_autoload(skel->progs.on_send, tracepoint && !twice);
+	bpf_program__set_autoload(skel->progs.on_recv_first, twice);
+	bpf_program__set_autoload(skel->progs.on_recv_again, twice);
+	bpf_program__set_autoload(skel->progs.on_send_first, twice);
+	bpf_program__set_autoload(skel->progs.on_send_again, twice);
 	bpf_program__set_autoload(skel->progs.inet_received, fexit);
 	bpf_program__set_autoload(skel->progs.inet6_received, fexit);
 	bpf_program__set_autoload(skel->progs.unix_received, fexit && unix_operations);
