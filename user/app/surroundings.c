@@ -252,6 +252,7 @@ static void read_modules(struct surroundings_reader *reader, struct place *place
 {
 	_cleanup_(programs_free) struct programs programs = {0};
 	uint64_t now_ns = clock_monotonic_ns();
+	bool whole = reader->scan.bytes == SCAN_BYTES;
 
 	if (!place->begun_ns)
 		place->begun_ns = now_ns;
@@ -264,7 +265,9 @@ static void read_modules(struct surroundings_reader *reader, struct place *place
 		look_for_modules(reader, place, sample->pids[0], &programs);
 	if (programs.seen != MODULES_NONE)
 		place->last.modules_seen = programs.seen;
-	place->modules_due_ns = now_ns + (now_ns - place->begun_ns);
+	/* Where other services had left it too little, it comes again as soon as it may. */
+	if (whole || programs.seen != MODULES_PART)
+		place->modules_due_ns = now_ns + (now_ns - place->begun_ns);
 }
 
 /* Processes that end meanwhile are left out; what cannot be read stays as it was. 0 or -ENOMEM. */
