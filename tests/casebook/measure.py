@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Loads a service and says what came of it; profiles it with ioprof under a given load."""
 
+import contextlib
+import http.client
 import json
 import os
 import subprocess
@@ -63,13 +65,22 @@ def core_times(core):
     raise LookupError(f"no processor {core}")
 
 
-def load_argv(server, seconds, connections, rate=None, idle=0):
+@contextlib.contextmanager
+def idle_connections(server, n):
+    """Connections that have had a request each and stay open. One that never sends anything keeps a thread of gthread."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(n):
+            client = stack.enter_context(contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port)))
+            client.request("GET", "/")
+            client.getresponse().read()
+        yield
+
+
+def load_argv(server, seconds, connections, rate=None):
     """The client under the load: closed, or open with Poisson arrivals at a rate."""
     argv = twins.pinned(twins.OTHER_CORE, testbin("client"), "-c", connections, "--duration", int(seconds * 1000))
     if rate:
         argv += ["--rate", str(max(1, round(rate * 1000)))]
-    if idle:
-        argv += ["--idle", str(idle)]
     return [*argv, f"127.0.0.1:{server.port}"]
 
 
@@ -91,8 +102,9 @@ def load(server, seconds, connections, **kinds):
 
 def profile(server, seconds, connections, rate, idle, options):
     """ioprof's document on the service under an open load."""
-    argv = load_argv(server, seconds + 1, connections, rate, idle)
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, start_new_session=True) as generator:
+    argv = load_argv(server, seconds + 1, connections, rate)
+    with idle_connections(server, idle), subprocess.Popen(argv, stdout=subprocess.PIPE, text=True,
+                                                          start_new_session=True) as generator:
         try:
             time.sleep(0.3)  # let the load begin: its first requests are no different, so this decides nothing
             with Ioprof(["--json", *options, "-d", seconds, "-p", server.pid]) as prof:
