@@ -176,9 +176,11 @@ static __always_inline void client_receive(struct conn *c, struct thread *t, u64
 {
 	u64 waited, before = c->wait_ns;
 
-	/* An event loop takes up the request that asked. */
+	/* An event loop takes up the request that asked; so does one of a pool whose lock looked
+	 * like waiting for work. */
 	if (c->id && (t->loop || !t->request || !t->open)) {
 		thread_switch(t, c->id);
+		t->adopted |= !t->loop && thread_is_pooled(t);
 		loop_take_up(t, c->id);
 	}
 	waited = wait_was_network(t, c->peer);

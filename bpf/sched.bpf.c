@@ -29,39 +29,43 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	return 0;
 }
 
-/* Work is handed out by those who read requests. Among those it is handed to, a wake-up is a lock
- * given back. */
-static __always_inline void woken_from_lock(struct thread *t, pid_t tgid)
+/*
+ * Of those that requests are handed to, one wakes another. If that one works for a request that
+ * goes on, it is a lock given back. Otherwise it is idle, and woken for more of the same work: who
+ * takes a piece of work from a queue wakes the next thread if there is more. A thread that has
+ * never had any may wait for a lock it shares with them.
+ */
+static __always_inline void woken_by_pool(struct thread *t, const struct thread *waker)
 {
-	struct lock_key key = {.address = t->futex >> 3, .tgid = tgid};
-	u32 one = 1;
-
-	if (!t->adopted || t->lock)
+	if (t->wait != WAIT_FUTEX || t->lock || t->loop || t->requests)
 		return;
-	t->lock = true;
-	if (bpf_map_update_elem(&locks, &key, &one, BPF_ANY))
-		count_loss(IOP_LOSS_LOCKS);
+	if (t->adopted && !request_is_answered(t->request))
+		t->lock = true;
+	else if ((t->pooled || !t->plain) && waits_for_work(t))
+		t->handoff = waker->request;
 }
 
 /* The waker is of the same process. It may hand out work, or report it done. */
-static __always_inline void woken_by_thread(struct thread *t, pid_t tgid, struct thread *waker,
-					    u64 now)
+static __always_inline void woken_by_thread(struct thread *t, struct thread *waker, u64 now)
 {
 	if (t->wait_pending & PENDING_EPOLL && t->requests)
 		waker->pooled = true;
 	if (waker->adopted && waker->open) {
 		thread_charge(waker, now);
 		thread_share(waker);
-		if (t->wait == WAIT_FUTEX)
-			woken_from_lock(t, tgid);
+		woken_by_pool(t, waker);
 	} else if (!waker->open && thread_is_pooled(waker)) {
 		thread_charge(waker, now);
 		thread_share_unnamed(waker);
-	} else if (waker->open && t->wait == WAIT_FUTEX && !t->lock && !t->loop &&
-		   waits_for_work(t)) {
-		loop_act(waker);
-		t->handoff = waker->request;
-		waker->handed = true;
+	} else if (t->wait == WAIT_FUTEX && !t->lock && !t->loop && waits_for_work(t)) {
+		if (waker->open) {
+			loop_act(waker);
+			t->handoff = waker->request;
+			waker->handed = true;
+		} else if (waker->loop && !t->plain) {
+			/* It goes on with a request, but nothing shows with which. */
+			t->pooled = true;
+		}
 	}
 }
 
@@ -89,7 +93,7 @@ static __always_inline void woken_by(struct thread *t, struct task_struct *task,
 	    !can_wake(waker_task, t))
 		return;
 	if (waker_task->tgid == tgid)
-		woken_by_thread(t, tgid, waker, now);
+		woken_by_thread(t, waker, now);
 	if (t->wait == WAIT_FUTEX)
 		return;
 	t->wait_pending |=

@@ -83,7 +83,7 @@ struct thread {
 	u8 wait;	     /* enum wait_kind */
 	u8 wait_class;	     /* enum iop_part */
 	bool open;	     /* its request has not been answered yet by this thread */
-	bool adopted;	     /* its request was handed to it by the thread that read it */
+	bool adopted;	     /* its request was handed to it by one that works for it */
 	bool handed;	     /* it handed its request to another thread */
 	bool slice_opened;   /* it has read slice_request since it was switched in */
 	bool slice_answered; /* it has answered slice_request since it was switched in */
@@ -93,6 +93,8 @@ struct thread {
 		      */
 	bool parked; /* its last message on a client-role socket would have blocked */
 	bool lock;   /* the futex it waits on is a lock */
+	bool plain;  /* it waits on it as glibc's mutexes do, not its condition variables and
+			semaphores, which wait by bit set */
 	bool leftover; /* it has read what may be the rest of the last request, or the next one */
 	bool taken;    /* the first of two programs has seen its message (preempted.bpf.c) */
 	bool busy;     /* its state is being changed: an interrupt above it must leave it alone */

@@ -189,6 +189,13 @@ static __always_inline void thread_share_unnamed(struct thread *t)
 	cost_to_unnamed(t);
 }
 
+static __always_inline bool request_is_answered(u64 request)
+{
+	struct share *share = bpf_map_lookup_elem(&shares, &request);
+
+	return share && share->answered;
+}
+
 /* Makes a request's share, with what is given: from then on it can be marked as answered. */
 static __always_inline void share_begin(u64 request, u32 service, struct share *share)
 {

@@ -126,6 +126,7 @@ static __always_inline void wait_on_futex(struct thread *t, struct task_struct *
 	t->wait = WAIT_FUTEX;
 	t->futex = address;
 	t->lock = bpf_map_lookup_elem(&locks, &key) != NULL;
+	t->plain = command == FUTEX_WAIT || command == FUTEX_LOCK_PI;
 	if (!t->green && command == FUTEX_WAIT && process_is_green(task))
 		t->green = t->loop = true;
 	if (t->green)
@@ -145,9 +146,7 @@ static __always_inline void wait_on_futex(struct thread *t, struct task_struct *
 		return;
 	}
 	if (t->adopted) {
-		/* glibc's mutexes wait plainly, its condition variables and semaphores by bit set.
-		 */
-		t->lock |= t->open && (command == FUTEX_WAIT || command == FUTEX_LOCK_PI);
+		t->lock |= t->open && t->plain;
 		return;
 	}
 	/* An event loop waits for work elsewhere, and a thread with a request of its own open not

@@ -11,7 +11,7 @@ import pytest
 
 import ioprof_run
 from service_run import Downstream, Service
-from truth_compare import (CLOSURE, GUEST, check_everything, check_loop, check_losses, check_pool, check_requests,
+from truth_compare import (CLOSURE, GUEST, check_everything, check_loop, check_losses, check_parts, check_pool, check_requests,
                            check_service_time, service_of)
 
 BLOCKING = {
@@ -44,8 +44,21 @@ WAITS = {
     "all": "--cpu=1000 --call={db},2,2000 --sleep=1000 --lock-sleep=500 --disk={disk} --disk-reads=2 --child=1000",
 }
 
+# Each request is done in eight parts by a pool inside the service: pool threads wake each other. Alone; more requests
+# than the pool can do at once; a pool in each process; a thread that works for nobody beside them, with their lock.
+INNER = {
+    "inner-alone": (["--threads=4", "--inner=8,8"], 1),
+    "inner-full": (["--threads=4", "--inner=4,8"], 4),
+    "inner-processes": (["--processes=2", "--inner=8,8"], 2),
+    "inner-and-another": (["--threads=4", "--inner=4,8", "--aside=500"], 2),
+}
+PARTS = {
+    "calls": "--cpu=1000 --call={db},1,3000",
+    "two-peers-and-lock": "--cpu=1000 --call={db},1,2000 --call={cache},1,500-1500 --lock-burn=100",
+}
+
 # Which are run under other kernels too.
-VM = {("prefork", "calls-poll"), ("threads", "lock-while-sleeping"), ("acceptor", "all"), ("loop+pool", "calls")}
+VM = {("inner-full", "calls"), ("prefork", "calls-poll"), ("threads", "lock-while-sleeping"), ("acceptor", "all"), ("loop+pool", "calls")}
 
 
 def cases(models, knobs):
@@ -111,6 +124,17 @@ def test_pool_behind_a_loop(model, knob, observe):
 ])
 def test_event_loop(knob, family, observe):
     check_loop(*observe((CALLS | WAITS)[knob], "--model=loop", family=family, requests=400, connections=8))
+
+
+@pytest.mark.parametrize("model, knob", cases(INNER, PARTS))
+def test_pool_inside(model, knob, observe):
+    args, connections = INNER[model]
+    doc, truth, load, _ = observe(PARTS[knob], *args, requests=60 if GUEST else 120, connections=connections)
+    check_parts(doc, truth, load)
+    service = service_of(doc)
+    assert (sum(peer["operations_outside"] for peer in service["peers"]) > 0) == (model == "inner-and-another")
+    assert service["concurrency_model"] == ("prefork" if service["evidence"]["threads_serving"] == service["evidence"][
+        "processes_serving"] else "threads")
 
 
 FAMILIES = [("unix", "unix"), ("tcp", "unix"), ("unix", "tcp"), ("tcp6", "tcp6")]

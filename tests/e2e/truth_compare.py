@@ -202,6 +202,22 @@ def check_pool(doc, truth, load, all_cpu_s, slow_reader=False):
     check_closure(doc)
 
 
+def check_parts(doc, truth, load):
+    """The same where the thread that reads a request waits for others that do its parts side by side: its waiting is
+    theirs, and theirs for a lock may be, too."""
+    check_losses(doc)
+    check_requests(doc, load["answered"])
+    check_operations(doc, truth)
+    check_cpu(doc, truth)
+    per_request, n = service_of(doc)["per_request"], truth["requests"]
+    for name in CLASSES:
+        if name != "lock":
+            check_wait(name, per_request["wait_s"][name], truth["wait_s"][name] / n, per_request["run_queue_s"])
+    check_peers(doc, truth)
+    check_service_time(doc, truth)
+    check_closure(doc)
+
+
 def check_loop(doc, truth, load, all_cpu_s):
     """The same where one thread serves many requests at once: what is neither CPU nor run queue is waiting, whether or
     not the loop served others meanwhile."""

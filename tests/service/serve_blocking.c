@@ -4,11 +4,13 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "http.h"
+#include "inner.h"
 #include "serve.h"
 
 /* Reads one request; it starts with its first byte. Returns 1, 0 when the client has closed, or
@@ -57,7 +59,7 @@ void serve_connection(struct worker *worker, const struct serve_opts *opts, int 
 		if (read_request(work, fd, &message, &request) <= 0)
 			break;
 		open = !work->close && !message.close;
-		r = work_run(worker, &request);
+		r = worker->inner ? inner_run(worker->inner, &request) : work_run(worker, &request);
 		if (r < 0) {
 			(void)fprintf(stderr, "service: a request failed: %s\n", strerror(-r));
 			break;
@@ -90,13 +92,20 @@ int serve_accept(const struct serve_opts *opts)
 	return fd < 0 ? -errno : fd;
 }
 
+struct blocking {
+	const struct serve_opts *opts;
+	struct inner *inner;
+};
+
 static void *accept_and_serve(void *arg)
 {
-	const struct serve_opts *opts = arg;
+	const struct blocking *blocking = arg;
+	const struct serve_opts *opts = blocking->opts;
 	struct worker worker;
 
 	if (worker_init(&worker, &opts->work) < 0)
 		return NULL;
+	worker.inner = blocking->inner;
 	for (;;) {
 		int fd = serve_accept(opts);
 
@@ -124,5 +133,14 @@ int serve_threads(const struct serve_opts *opts, void *(*fn)(void *), void *arg)
 
 int serve_blocking(const struct serve_opts *opts)
 {
-	return serve_threads(opts, accept_and_serve, (void *)(uintptr_t)opts);
+	struct blocking *blocking = calloc(1, sizeof(*blocking));
+	int r = 0;
+
+	if (!blocking)
+		return -ENOMEM;
+	blocking->opts = opts;
+	if (opts->work.inner_threads)
+		r = inner_start(&opts->work, &blocking->inner);
+	/* The threads live as long as the process, and with them their argument. */
+	return r ? r : serve_threads(opts, accept_and_serve, blocking);
 }

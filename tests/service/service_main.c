@@ -44,6 +44,8 @@ enum option_key {
 	KEY_THREADS,
 	KEY_ACCEPT_POLL,
 	KEY_POOL_WRITES,
+	KEY_INNER,
+	KEY_ASIDE,
 	KEY_TRUTH,
 	KEY_CPU,
 	KEY_CALL,
@@ -93,6 +95,14 @@ static const struct argp_option options[] = {
 	{.name = "pool-writes",
 	 .key = KEY_POOL_WRITES,
 	 .doc = "loop+pool: the pool writes the responses"},
+	{.name = "inner",
+	 .key = KEY_INNER,
+	 .arg = "THREADS,N",
+	 .doc = "blocking: do it all N times, by a pool of so many threads per process"},
+	{.name = "aside",
+	 .key = KEY_ASIDE,
+	 .arg = "US",
+	 .doc = "With --inner: so often a thread beside the pool calls the first downstream"},
 	{.name = "truth", .key = KEY_TRUTH, .arg = "PATH", .doc = "Where the truth is written"},
 	{.name = "cpu", .key = KEY_CPU, .arg = "US[-US]", .doc = "CPU per request"},
 	{.name = "call",
@@ -233,6 +243,18 @@ static void add_call(struct work *work, char *text, struct argp_state *state)
 	work->n_peers++;
 }
 
+static void set_inner(struct work *work, const char *text, struct argp_state *state)
+{
+	const char *comma = strchr(text, ',');
+
+	if (!comma) {
+		argp_error(state, "not THREADS,N: %s", text);
+		return;
+	}
+	work->inner_threads = (unsigned int)number(text, comma, state);
+	work->parts = count(comma + 1, state);
+}
+
 static void set_model(struct service *service, const char *name, struct argp_state *state)
 {
 	static const struct {
@@ -256,6 +278,12 @@ static void set_model(struct service *service, const char *name, struct argp_sta
 static error_t parse_work(int key, char *arg, struct argp_state *state, struct work *work)
 {
 	switch (key) {
+	case KEY_INNER:
+		set_inner(work, arg, state);
+		return 0;
+	case KEY_ASIDE:
+		work->aside_ns = duration(arg, state);
+		return 0;
 	case KEY_CPU:
 		work->cpu = span(arg, state);
 		return 0;
@@ -350,8 +378,10 @@ static void check(const struct service *service, struct argp_state *state)
 			   "--exec-at is for the blocking model in one process with one thread");
 	if (loops && (work->after_calls || work->after_cpu_ns))
 		argp_error(state, "--after-* are not for loops");
-	if (work->after_calls && !work->n_peers)
-		argp_error(state, "--after-calls needs --call");
+	if (work->inner_threads && service->model != serve_blocking)
+		argp_error(state, "--inner is for the blocking model");
+	if ((work->after_calls || work->aside_ns) && !work->n_peers)
+		argp_error(state, "--after-calls and --aside need --call");
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)

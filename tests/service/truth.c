@@ -70,6 +70,11 @@ static void sums_add(struct truth_sums *to, const struct truth_sums *from)
 	}
 }
 
+void truth_add(struct truth_request *request, const struct truth_request *part)
+{
+	sums_add(&request->sums, &part->sums);
+}
+
 void truth_end(struct truth *truth, struct truth_slot *slot, struct truth_request *request)
 {
 	uint64_t end_ns = clock_wall_ns();

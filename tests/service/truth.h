@@ -82,6 +82,9 @@ void truth_begin(struct truth *truth, struct truth_request *request);
 void truth_resume(struct truth_request *request);
 void truth_pause(struct truth_request *request);
 
+/* What a part of the request took, on a thread of its own. */
+void truth_add(struct truth_request *request, const struct truth_request *part);
+
 /* Ends a request the calling thread works on (resumed). */
 void truth_end(struct truth *truth, struct truth_slot *slot, struct truth_request *request);
 

@@ -68,7 +68,9 @@ struct work {
 	bool close;	       /* the connection after each response */
 	uint64_t after_cpu_ns; /* after the response: an access log, a hook */
 	unsigned int after_calls;
-	bool client_poll;	      /* wait for requests by poll + recv */
+	bool client_poll;		   /* wait for requests by poll + recv */
+	unsigned int inner_threads, parts; /* the plan is run so many times by a pool (inner.h) */
+	uint64_t aside_ns; /* how often a thread beside that pool calls the first peer; 0: never */
 	unsigned int die_at, exec_at; /* the n-th request of the service; 0: never */
 
 	/* Made by work_prepare. */
@@ -79,6 +81,8 @@ struct work {
 	struct truth *truth;
 };
 
+struct inner;
+
 /* A thread that does the work, with what it keeps between requests. */
 struct worker {
 	const struct work *work;
@@ -87,6 +91,7 @@ struct worker {
 	int disk_fd;
 	void *disk_buffer;
 	uint64_t random;
+	struct inner *inner; /* the pool that does the work instead; NULL: none */
 };
 
 /* Makes the plan and opens what all processes share. Returns 0 or -errno, having said why on

@@ -10,7 +10,8 @@
  *				C - background / t. Without lanes, or with requests handed on, all
  *				of it counts per request.
  *	waits per request	the exact sums of each class over n; network by peer, and what no
- *				peer explains as a wait for nobody known
+ *				peer explains as a wait for nobody known; of those side by side as
+ *				much as makes the request longer
  *	lock			a hold h per request in the open: waiting for a lock of one holder
  *				takes W = rate h^2 / (1 - rate h) (M/M/1), so h = (sqrt(r^2 W^2 +
  *				4 r W) - r W) / 2r. Exact for exponential holds, and for a lock that
@@ -30,9 +31,10 @@
 #include "model/derive.h"
 
 #define NS_PER_S 1e9
-#define LOCK_MATTERS .05    /* of the requests' time */
-#define INTERPRETER_BUSY .5 /* of a processor per process: its lock explains lock waits */
-#define MINOR_PEER .05	    /* of operations and of waiting */
+#define LOCK_MATTERS .05	 /* of the requests' time */
+#define INTERPRETER_BUSY .5	 /* of a processor per process: its lock explains lock waits */
+#define MINOR_PEER .05		 /* of operations and of waiting */
+#define SIDE_BY_SIDE_MATTERS .01 /* of the requests' time */
 #define LEAST_CPUS .1
 #define FULL .95	 /* of their time: always busy */
 #define WARM_MATTERS .02 /* of its CPU */
@@ -115,8 +117,28 @@ static double network_elsewhere_s(const struct service *service)
 	return fmax(s, 0);
 }
 
+/* Of requests that several threads work on side by side: the share of their waits that makes them
+ * longer, run queues being as much beside each other. */
+static double find_apart(struct subject *s)
+{
+	const struct service *service = s->service;
+	double parallel_s = seconds(service->requests.parallel_ns);
+	double waits_s = part_s(service, PART_RUN_QUEUE);
+
+	if (!(parallel_s > SIDE_BY_SIDE_MATTERS * seconds(service->service_time.sum_ns)))
+		return 1;
+	for (int part = 0; part < PART_WAIT_COUNT; part++)
+		if (part != PART_LOCK)
+			waits_s += part_s(service, part);
+	sentences_add(&s->assumptions,
+		      "Threads work on its requests side by side: their waits count as far as they "
+		      "make a request longer.");
+	return fmax(1 - parallel_s / waits_s, 0);
+}
+
 static int take_sums(struct subject *s, double serving_s)
 {
+	double apart = find_apart(s);
 	const struct service *service = s->service;
 	struct evidence_sample *e = &s->evidence;
 	double n = (double)service->requests.completed;
@@ -128,16 +150,17 @@ static int take_sums(struct subject *s, double serving_s)
 		return -ENOMEM;
 	evidence_sum(e, &sampled, s->exact_peer_s);
 	for (size_t i = 0; i < service->n_peers; i++)
-		s->exact_peer_s[i] = seconds(service->peers[i].wait.sum_ns);
+		s->exact_peer_s[i] = seconds(service->peers[i].wait.sum_ns) * apart;
 	e->exact_peer_s = s->exact_peer_s;
 	e->after_s = n > 0 ? serving_s / n : 0;
 	e->exact = (struct request_sums){
 		.requests = n,
 		.cpu_s = part_s(service, PART_CPU) + serving_s,
-		.wait_s = part_s(service, PART_SLEEP) + part_s(service, PART_CHILD) +
-			  part_s(service, PART_CLIENT) + network_elsewhere_s(service),
-		.offload_s = part_s(service, PART_DISK),
-		.hold_s = part_s(service, PART_OTHER),
+		.wait_s = (part_s(service, PART_SLEEP) + part_s(service, PART_CHILD) +
+			   part_s(service, PART_CLIENT) + network_elsewhere_s(service)) *
+			  apart,
+		.offload_s = part_s(service, PART_DISK) * apart,
+		.hold_s = part_s(service, PART_OTHER) * apart,
 		.lock_s = part_s(service, PART_LOCK),
 		.operations = (double)service->requests.operations,
 		.offloads = sampled.requests > 0 ? sampled.offloads / sampled.requests * n : 0,

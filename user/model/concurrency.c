@@ -11,6 +11,9 @@
  * they do a tenth of it. A runtime's helpers (garbage collection, compilation) do less of it, and
  * for fewer requests.
  *
+ * A thread that waits for those it gave parts of its request to has not handed it over: it is with
+ * its requests most of their time, and no pool of workers stands behind it.
+ *
  * Threads, prefork: neither; the process decides. Several workers in one process are threads, one
  * each is prefork.
  */
@@ -18,12 +21,19 @@
 
 #define POOL_SHARE 0.1
 
+bool derive_handed_over(const struct service *service)
+{
+	const struct evidence *e = &service->evidence;
+
+	return e->pool_ns > e->own_ns && e->own_ns <= service->service_time.sum_ns / 2;
+}
+
 static bool pooled(const struct service *service)
 {
 	const struct evidence *e = &service->evidence;
 	double worked = (double)e->pool_ns + (double)e->own_ns;
 
-	if (e->pool_ns > e->own_ns)
+	if (derive_handed_over(service))
 		return true;
 	return (double)e->handed_off > 0.5 * (double)service->requests.completed &&
 	       (double)e->pool_ns > POOL_SHARE * worked;
@@ -35,7 +45,7 @@ static bool single_reader(const struct service *service)
 {
 	const struct evidence *e = &service->evidence;
 
-	return e->threads_serving == e->processes_serving && e->pool_ns > e->own_ns;
+	return e->threads_serving == e->processes_serving && derive_handed_over(service);
 }
 
 enum concurrency derive_concurrency(const struct service *service)

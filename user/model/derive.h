@@ -40,6 +40,9 @@ double derive_in_flight(const struct snapshot *s, const struct service *service)
 /* Share of the workers' time that was not spent waiting for work, 0..1. */
 double derive_busy_fraction(const struct service *service);
 
+/* Whether the threads that read requests leave most of the work, and the waiting, to others. */
+bool derive_handed_over(const struct service *service);
+
 /* Which concurrency model the evidence proves. concurrency.c says by which rules. */
 enum concurrency derive_concurrency(const struct service *service);
 

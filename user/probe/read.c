@@ -13,6 +13,7 @@
 #include "abi.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "model/derive.h"
 #include "probe/blocking.h"
 #include "probe/counters.h"
 #include "probe/internal.h"
@@ -243,7 +244,8 @@ static int read_service(struct probe *probe, uint32_t epoch, uint32_t index,
 	r = read_ended(probe, index, now, &ended);
 	if (r < 0)
 		return r;
-	threads_workers(probe->threads, index, &ended, &service->workers, &service->evidence);
+	threads_workers(probe->threads, index, &ended, derive_handed_over(service),
+			&service->workers, &service->evidence);
 	r = threads_lanes(probe->threads, index, service);
 	if (r < 0)
 		return r;

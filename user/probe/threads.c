@@ -206,7 +206,8 @@ static bool is_worker(const struct process *p, const struct iop_thread_record *t
 		return true;
 	/* One reader in a process says nothing of other threads: only a pool of readers has idle
 	 * members. */
-	return !first && !thread->loop && p->serving > 1 && named_like(p, thread, false);
+	return !first && !thread->loop && !thread->pooled && p->serving > 1 &&
+	       named_like(p, thread, false);
 }
 
 static bool same_parent(const struct process *a, const struct process *b)
@@ -270,10 +271,9 @@ static void count_ended(const struct threads *threads, uint32_t service,
 }
 
 void threads_workers(const struct threads *threads, uint32_t service,
-		     const struct ended_workers *ended, struct workers *ret_workers,
+		     const struct ended_workers *ended, bool pooled, struct workers *ret_workers,
 		     struct evidence *evidence)
 {
-	bool pooled = evidence->pool_ns > evidence->own_ns;
 	struct workers workers = {0};
 	struct process p;
 	uint32_t before;

@@ -47,10 +47,11 @@ struct ended_workers {
 
 /*
  * Workers and what they did since the update before the last; what of the evidence is known per
- * thread. ended: since the update before the last, its times from each thread's beginning.
+ * thread. ended: since the update before the last, its times from each thread's beginning. pooled:
+ * requests are handed over to a pool.
  */
 void threads_workers(const struct threads *threads, uint32_t service,
-		     const struct ended_workers *ended, struct workers *ret_workers,
+		     const struct ended_workers *ended, bool pooled, struct workers *ret_workers,
 		     struct evidence *evidence);
 
 /* The service's live threads as lanes, with what they did since the update before the last. 0 or

@@ -270,15 +270,15 @@ TOMCAT_CONF = """
 
 
 @contextlib.contextmanager
-def tomcat(downstream):
+def tomcat(downstream, page="calls.jsp"):
     port = free_port()
-    url = f"http://127.0.0.1:{port}/calls.jsp"
+    url = f"http://127.0.0.1:{port}/{page}"
     with directory() as place:
         for name in ("conf", "logs", "temp", "webapps/ROOT", "work"):
             (place / name).mkdir(parents=True)
         (place / "conf/server.xml").write_text(TOMCAT_CONF.format(port=port))
         shutil.copy("/etc/tomcat10/web.xml", place / "conf")
-        shutil.copy(SERVICES / "calls.jsp", place / "webapps/ROOT")
+        shutil.copy(SERVICES / page, place / "webapps/ROOT")
         with process(place / "log", TOMCAT / "bin/catalina.sh", "run", ready=answers(url),
                      env=environment(CATALINA_BASE=place, CATALINA_HOME=TOMCAT, JAVA_OPTS="-Xmx256m",
                                      DOWNSTREAM=downstream.url)) as child:

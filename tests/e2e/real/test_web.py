@@ -95,6 +95,32 @@ def test_gunicorn_gthread_gil(database):
             found.expect_part(name, at_most=0.01)
 
 
+def test_gunicorn_gthread_with_a_pool_inside(database):
+    """Each handler hands eight queries to an executor and waits: its pool's threads wake each other, under one GIL."""
+    with servers.gunicorn(database, "--threads", "4") as server:
+        load, document = observe(server, f"{server.url}/parts", generators.hey, 240, 4)
+    with Findings(document) as found:
+        found.expect_requests(load)
+        found.expect_latency(load)
+        found.expect_model("threads")
+        found.expect_sound()
+        found.expect_workers(4)
+        found.expect_operations(load, database.address, 8)
+        found.expect_nothing_outside()
+
+
+def test_fastapi_executor(downstream, database):
+    with servers.uvicorn(downstream, database) as server:
+        load, document = observe(server, f"{server.url}/parts", generators.hey, 240, 4)
+    with Findings(document) as found:
+        found.expect_requests(load)
+        found.expect_latency(load)
+        found.expect_model("event-loop+threads")
+        found.expect_sound()
+        found.expect_operations(load, database.address, 8)
+        found.expect_nothing_outside()
+
+
 def test_fastapi_async(downstream, database):
     with servers.uvicorn(downstream, database) as server:
         load, document = observe(server, f"{server.url}/async", generators.wrk, 3, 8)
@@ -187,3 +213,15 @@ def test_tomcat(downstream):
         found.expect_operations(load, downstream.address, 3)
         expect_three_waits(found)
         found.expect_part("network", at_least=0.7)
+
+
+def test_tomcat_with_a_pool_inside(downstream):
+    """Java's threads wait for work and for locks alike, each at an address of its own."""
+    with servers.tomcat(downstream, "parts.jsp") as server:
+        load, document = observe(server, server.url, generators.hey, 240, 4)
+    with Findings(document) as found:
+        found.expect_requests(load)
+        found.expect_latency(load)
+        found.expect_model("threads")
+        found.expect_sound()
+        found.expect_operations(load, downstream.address, 8)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Three queries of 5 ms each on PostgreSQL, as the synchronous Python services make them.
+"""Queries of 5 ms each on PostgreSQL, as the synchronous Python services make them.
 
 One connection per thread, opened by its first request; autocommit, so that a query is one turn and no BEGIN
 or COMMIT goes with it.
@@ -20,8 +20,8 @@ def connection():
     return threads.connection
 
 
-def run():
+def run(count=3):
     with connection().cursor() as cursor:
-        for _ in range(3):
+        for _ in range(count):
             cursor.execute("select pg_sleep(0.005)")
             cursor.fetchall()
