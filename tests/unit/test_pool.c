@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "model/check.h"
+#include "model/derive.h"
 #include "model/pool.h"
 
 #define MS 1000000ull
@@ -98,6 +99,29 @@ static void test_threads_that_serve(void **state)
 	assert_float_equal(pool.wait, 0.75, 1e-9);
 }
 
+/* Whose requests are with others most of their time; not who waits for those that do their parts.
+ */
+static void test_handed_over(void **state)
+{
+	struct service service = {
+		.requests.completed = 1,
+		.evidence = {.opened_by_worker = 1,
+			     .pool_ns = 600 * MS,
+			     .own_ns = 50 * MS,
+			     .processes_serving = 1,
+			     .threads_serving = 1},
+		.workers = {.count = 1, .processes = 1},
+	};
+
+	(void)state;
+	dist_add(&service.service_time, 100 * MS);
+	assert_true(derive_handed_over(&service));
+	assert_int_equal(derive_concurrency(&service), CONCURRENCY_EVENT_LOOP_THREADS);
+	service.evidence.own_ns = 51 * MS;
+	assert_false(derive_handed_over(&service));
+	assert_int_equal(derive_concurrency(&service), CONCURRENCY_PREFORK);
+}
+
 static void test_nothing_seen(void **state)
 {
 	struct service service = {0};
@@ -141,6 +165,7 @@ int main(void)
 		cmocka_unit_test(test_states),
 		cmocka_unit_test(test_shares),
 		cmocka_unit_test(test_threads_that_serve),
+		cmocka_unit_test(test_handed_over),
 		cmocka_unit_test(test_nothing_seen),
 		cmocka_unit_test(test_checks),
 	};
