@@ -89,10 +89,14 @@ static __always_inline void request_open(struct conn *c, struct thread *t, u32 t
 static __always_inline void request_abort(struct conn *c)
 {
 	struct iop_totals *totals = totals_of(c->service);
+	struct share *share;
 
 	if (c->state != CONN_OPEN)
 		return;
 	c->state = CONN_IDLE;
+	share = bpf_map_lookup_elem(&shares, &c->id);
+	if (share) /* those who still work for it go on to another */
+		share->answered = 1;
 	bpf_map_delete_elem(&traces, &c->id);
 	c->id = 0;
 	if (totals)

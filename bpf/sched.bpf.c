@@ -37,11 +37,11 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
  */
 static __always_inline void woken_by_pool(struct thread *t, const struct thread *waker)
 {
-	if (t->wait != WAIT_FUTEX || t->lock || t->loop || t->requests)
+	if (t->wait != WAIT_FUTEX || t->lock || t->loop)
 		return;
 	if (t->adopted && !request_is_answered(t->request))
 		t->lock = true;
-	else if ((t->pooled || !t->plain) && waits_for_work(t))
+	else if (!t->requests && (t->pooled || !t->plain) && waits_for_work(t))
 		t->handoff = waker->request;
 }
 
