@@ -10,8 +10,7 @@
  *				C - background / t. Without lanes, or with requests handed on, all
  *				of it counts per request.
  *	waits per request	the exact sums of each class over n; network by peer, and what no
- *				peer explains as a wait for nobody known; of those side by side as
- *				much as makes the request longer
+ *				peer explains as a wait for nobody known, without those side by side
  *	lock			a hold h per request in the open: waiting for a lock of one holder
  *				takes W = rate h^2 / (1 - rate h) (M/M/1), so h = (sqrt(r^2 W^2 +
  *				4 r W) - r W) / 2r. Exact for exponential holds, and for a lock that
@@ -31,10 +30,9 @@
 #include "model/derive.h"
 
 #define NS_PER_S 1e9
-#define LOCK_MATTERS .05	 /* of the requests' time */
-#define INTERPRETER_BUSY .5	 /* of a processor per process: its lock explains lock waits */
-#define MINOR_PEER .05		 /* of operations and of waiting */
-#define SIDE_BY_SIDE_MATTERS .01 /* of the requests' time */
+#define LOCK_MATTERS .05    /* of the requests' time */
+#define INTERPRETER_BUSY .5 /* of a processor per process: its lock explains lock waits */
+#define MINOR_PEER .05	    /* of operations and of waiting */
 #define LEAST_CPUS .1
 #define FULL .95	 /* of their time: always busy */
 #define WARM_MATTERS .02 /* of its CPU */
@@ -117,29 +115,10 @@ static double network_elsewhere_s(const struct service *service)
 	return fmax(s, 0);
 }
 
-/* Of requests that several threads work on side by side: the share of their waits that makes them
- * longer, run queues being as much beside each other. */
-static double find_apart(struct subject *s)
-{
-	const struct service *service = s->service;
-	double parallel_s = seconds(service->requests.parallel_ns);
-	double waits_s = part_s(service, PART_RUN_QUEUE);
-
-	if (!(parallel_s > SIDE_BY_SIDE_MATTERS * seconds(service->service_time.sum_ns)))
-		return 1;
-	for (int part = 0; part < PART_WAIT_COUNT; part++)
-		if (part != PART_LOCK)
-			waits_s += part_s(service, part);
-	sentences_add(&s->assumptions,
-		      "Threads work on its requests side by side: their waits count as far as they "
-		      "make a request longer.");
-	return fmax(1 - parallel_s / waits_s, 0);
-}
-
 static int take_sums(struct subject *s, double serving_s)
 {
-	double apart = find_apart(s);
 	const struct service *service = s->service;
+	double apart = derive_apart(service);
 	struct evidence_sample *e = &s->evidence;
 	double n = (double)service->requests.completed;
 	struct request_sums sampled;
@@ -156,9 +135,8 @@ static int take_sums(struct subject *s, double serving_s)
 	e->exact = (struct request_sums){
 		.requests = n,
 		.cpu_s = part_s(service, PART_CPU) + serving_s,
-		.wait_s = (part_s(service, PART_SLEEP) + part_s(service, PART_CHILD) +
-			   part_s(service, PART_CLIENT) + network_elsewhere_s(service)) *
-			  apart,
+		.wait_s = apart * (part_s(service, PART_SLEEP) + part_s(service, PART_CHILD) +
+				   part_s(service, PART_CLIENT) + network_elsewhere_s(service)),
 		.offload_s = part_s(service, PART_DISK) * apart,
 		.hold_s = part_s(service, PART_OTHER) * apart,
 		.lock_s = part_s(service, PART_LOCK),

@@ -80,6 +80,17 @@ double derive_snapshot_closure(const struct snapshot *s)
 	return quotient(known, all);
 }
 
+double derive_apart(const struct service *service)
+{
+	double parallel_s = seconds(service->requests.parallel_ns);
+	double waits_s = seconds(service->parts[PART_RUN_QUEUE].sum_ns);
+
+	for (int i = 0; i < PART_WAIT_COUNT; i++)
+		if (i != PART_LOCK)
+			waits_s += seconds(service->parts[i].sum_ns);
+	return waits_s > 0 ? fmax(1 - parallel_s / waits_s, 0) : 1;
+}
+
 double derive_rate_per_s(const struct snapshot *s, const struct service *service)
 {
 	return quotient((double)service->requests.completed, seconds(s->duration_ns));

@@ -33,6 +33,12 @@ double derive_closure(const struct service *service);
 /* The same over all services of the snapshot. */
 double derive_snapshot_closure(const struct snapshot *s);
 
+/*
+ * The share of the requests' waits, locks left out, that makes them longer: less than 1 where
+ * several threads work on one side by side, run queues being as much beside each other as waits.
+ */
+double derive_apart(const struct service *service);
+
 /* Requests per second; requests in flight on average (Little: rate x mean latency). */
 double derive_rate_per_s(const struct snapshot *s, const struct service *service);
 double derive_in_flight(const struct snapshot *s, const struct service *service);
