@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "fuzz.h"
 #include "target/procfs.h"
+#include "target/python_memory.h"
 #include "target/target.h"
 
 #define PID 7
@@ -117,6 +118,17 @@ static int found(void *ctx, const char *name)
 	return 0;
 }
 
+static int found_path(void *ctx, const char *path)
+{
+	bool elsewhere;
+	const char *name = python_memory_module(path, &elsewhere);
+
+	(void)ctx;
+	FUZZ_ASSERT(path[0] == '/' && strlen(path) > 3);
+	FUZZ_ASSERT(!name || !elsewhere);
+	return 0;
+}
+
 static void free_quotas(struct target_quotas **quotas)
 {
 	target_quotas_free(*quotas);
@@ -146,6 +158,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	char *name;
 	bool locked;
 
+	(void)python_memory_paths(bytes, size, found_path, NULL);
 	write_files(bytes, size);
 	if (target_process_name_in(root, PID, &name) == 0) {
 		FUZZ_ASSERT(*name);

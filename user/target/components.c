@@ -2,7 +2,8 @@
 /*
  * What a process is made of, by what can be seen of it without touching it: the program it runs,
  * its command line, and the files it has mapped or open. Code that leaves no such trace (packages
- * of pure Python, JavaScript, PHP) is not told: that it is installed proves nothing.
+ * of pure JavaScript, Ruby, PHP) is not told: that it is installed proves nothing. For packages of
+ * pure Python there is modules.c.
  */
 #include <dirent.h>
 #include <errno.h>
