@@ -50,8 +50,7 @@ def test_ioprof_is_killed(db):
     """Nothing of it stays loaded, attached or pinned, the service goes on, and a second ioprof starts from nothing."""
     before = pinned()
     with Service("--processes=2", "--cpu=500", f"--call={db},2,1000") as service:
-        with ioprof_run.start(service.pid) as prof, \
-            service.client(requests=requests, connections=2) as client:
+        with ioprof_run.start(service.pid) as prof, service.client(requests=200, connections=2) as client:
             ioprof_run.wait_until(lambda: service.read_truth()["requests"] > 20, what="load")
             ids = {kind: ioprof_run.bpf_ids(prof.pid, f"{kind}_id") for kind in ("prog", "map", "link")}
             assert all(ids.values()), ids
