@@ -2,9 +2,13 @@
 /*
  * Memory that runs out. Linked into a copy of the command, where it takes the place of the C
  * library's allocator, for all libraries too: the allocation number $FAIL_ALLOCATION fails, and all
- * after it if $FAIL_ALL is set. At the end the number of allocations goes to the file
- * $COUNT_ALLOCATIONS.
+ * after it if $FAIL_ALL is set.
+ *
+ * A step is a place in the code that allocates, with the nearest calls that lead there. At the end
+ * the number of each step's first allocation goes to the file $LIST_STEPS, a line each, and behind
+ * them that of the last allocation.
  */
+#include <execinfo.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,23 +23,57 @@ void *__libc_realloc(void *block, size_t size);
 static unsigned long allocations;
 static unsigned long failing; /* 0: none */
 static bool all;
+static bool listing;
+
+/* The steps seen: hashes of their calls, in an open table, and their first allocations. */
+#define STEPS_MAX 16384
+#define CALLS_MAX 5 /* two of them are in here */
+static uint64_t steps[STEPS_MAX];
+static unsigned long firsts[STEPS_MAX];
+static size_t n_steps;
+
+static void take_step(void)
+{
+	void *calls[CALLS_MAX];
+	uint64_t hash = 14695981039346656037u;
+	size_t at;
+	int n;
+
+	listing = false; /* what looking allocates is no step */
+	n = backtrace(calls, CALLS_MAX);
+	for (int i = 0; i < n; i++)
+		hash = (hash ^ (uintptr_t)calls[i]) * 1099511628211u;
+	for (at = hash % STEPS_MAX; steps[at] && steps[at] != hash;)
+		at = (at + 1) % STEPS_MAX;
+	if (!steps[at] && n_steps < STEPS_MAX / 2) {
+		steps[at] = hash;
+		firsts[n_steps++] = allocations;
+	}
+	listing = true;
+}
 
 __attribute__((constructor)) static void begin(void)
 {
 	const char *at = getenv("FAIL_ALLOCATION");
+	void *calls[1];
 
 	failing = at ? strtoul(at, NULL, 10) : 0;
 	all = getenv("FAIL_ALL");
+	listing = getenv("LIST_STEPS") && backtrace(calls, 1) >= 0; /* which allocates at first */
 	allocations = 0;
 }
 
 __attribute__((destructor)) static void end(void)
 {
-	const char *path = getenv("COUNT_ALLOCATIONS");
-	FILE *file = path ? fopen(path, "w") : NULL;
+	const char *path = getenv("LIST_STEPS");
+	FILE *file;
 
+	listing = false;
+	file = path ? fopen(path, "w") : NULL;
 	if (!file)
 		return;
+	for (size_t i = 0; i < n_steps; i++)
+		(void)fprintf(file, "%lu\n", firsts[i]);
 	(void)fprintf(file, "%lu\n", allocations);
 	(void)fclose(file);
 }
@@ -43,6 +81,8 @@ __attribute__((destructor)) static void end(void)
 static bool fails(void)
 {
 	allocations++;
+	if (listing)
+		take_step();
 	if (!failing || allocations < failing || (allocations > failing && !all))
 		return false;
 	errno = ENOMEM;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What clients send to the exporter: a connection each, through libmicrohttpd; with a token and
- * without one, by the first byte. */
+ * without one, by the first byte. And the file the token comes from. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "app/serve.h"
+#include "app/token.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "fuzz.h"
@@ -19,6 +20,8 @@
 
 static struct server *servers[2];
 static struct sockaddr_un addresses[2];
+static char token_path[] = "/dev/shm/ioprof-fuzz-XXXXXX";
+static int token_fd;
 
 static int make(void *ctx, enum serve_page page, char **ret_text, size_t *ret_size)
 {
@@ -29,11 +32,18 @@ static int make(void *ctx, enum serve_page page, char **ret_text, size_t *ret_si
 	return 0;
 }
 
+static void remove_token(void)
+{
+	(void)unlink(token_path);
+}
+
 /* NOLINTNEXTLINE(readability-non-const-parameter): libFuzzer says what it looks like */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
+	token_fd = mkstemp(token_path);
+	FUZZ_ASSERT(token_fd >= 0 && atexit(remove_token) == 0);
 	for (size_t i = 0; i < 2; i++) {
 		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 		const struct serve_opts opts = {
@@ -54,6 +64,18 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
+static void read_token(const uint8_t *bytes, size_t size)
+{
+	_cleanup_free_ char *token = NULL;
+
+	FUZZ_ASSERT(ftruncate(token_fd, 0) == 0 &&
+		    pwrite(token_fd, bytes, size, 0) == (ssize_t)size);
+	if (token_read(token_path, &token) < 0)
+		return;
+	FUZZ_ASSERT(token_equal(token, token) && strlen(token) >= TOKEN_BYTES_MIN &&
+		    strlen(token) <= TOKEN_BYTES_MAX);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -62,6 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	ssize_t n = -1;
 
 	(void)otlp_rejected((const char *)bytes, size);
+	read_token(bytes, size);
 	if (size == 0)
 		return 0;
 	FUZZ_ASSERT(fd >= 0 && connect(fd, (const struct sockaddr *)&addresses[which],

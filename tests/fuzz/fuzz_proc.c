@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Files of /proc, /sys and control groups, 0xff between them, under a root of their own: the first
- * of the input is the first of the list, and so on. */
+ * of the input is the first of the list, and so on. What follows is what selectors look for. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "fuzz.h"
+#include "target/group.h"
 #include "target/procfs.h"
 #include "target/python_memory.h"
 #include "target/target.h"
@@ -98,8 +99,11 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-static void write_files(const uint8_t *bytes, size_t size)
+/* What follows the files, as text. */
+static char *write_files(const uint8_t *bytes, size_t size)
 {
+	char *text;
+
 	for (size_t i = 0; i < N_FILES; i++) {
 		const uint8_t *end = size ? memchr(bytes, 0xff, size) : NULL;
 		size_t n = end ? (size_t)(end - bytes) : size;
@@ -109,6 +113,37 @@ static void write_files(const uint8_t *bytes, size_t size)
 		bytes += n + (end ? 1 : 0);
 		size -= n + (end ? 1 : 0);
 	}
+	text = strndup((const char *)bytes, size);
+	FUZZ_ASSERT(text);
+	return text;
+}
+
+static void select_one(const struct target_process *process, const char *text)
+{
+	_cleanup_free_ char *unit = NULL;
+	_cleanup_free_ char *container = NULL;
+
+	(void)target_is_called(root, process, text);
+	(void)target_in_cgroup(process, target_cgroup_path(root, text));
+	(void)target_in_unit(process, text);
+	(void)target_in_container(process, text);
+	if (target_unit_of(process, &unit) == 0)
+		FUZZ_ASSERT(target_in_unit(process, unit));
+	if (target_container_of(process, &container) == 0)
+		FUZZ_ASSERT(target_in_container(process, container));
+}
+
+static void select_processes(const char *text)
+{
+	struct target_processes processes;
+	pid_t found_pids[4];
+
+	if (target_processes_read(root, &processes) == 0) {
+		for (size_t i = 0; i < processes.n; i++)
+			select_one(&processes.items[i], text);
+		target_processes_done(&processes);
+	}
+	(void)target_find_inner(root, PID, found_pids, 4);
 }
 
 static int found(void *ctx, const char *name)
@@ -155,11 +190,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct target_memory memory;
 	struct procfs_stat stat;
+	_cleanup_free_ char *text = write_files(bytes, size);
 	char *name;
 	bool locked;
 
 	(void)python_memory_paths(bytes, size, found_path, NULL);
-	write_files(bytes, size);
+	select_processes(text);
 	if (target_process_name_in(root, PID, &name) == 0) {
 		FUZZ_ASSERT(*name);
 		free(name);

@@ -301,11 +301,12 @@ int probe_open(const struct probe_opts *opts, struct probe **ret_probe,
 	int r;
 
 	programs_quiet();
+	explain(ret_error, 1, "out of memory");
+	advise(ret_error, "free some");
 	probe = calloc(1, sizeof(*probe));
 	if (!probe)
 		return -ENOMEM;
 	probe->stats_fd = -1;
-	explain(ret_error, 1, "out of memory");
 	r = open_into(probe, opts, ret_error);
 	if (r < 0)
 		return r;
