@@ -14,8 +14,9 @@
 #include "advise/closed_network.h"
 #include "model/derive.h"
 
-#define WORTH 1.25   /* what async must gain over the workers to be a clear win */
-#define NOTABLE 1.05 /* a gain that is worth a sentence */
+#define LOAD_MATTERS .02 /* of its CPU */
+#define WORTH 1.25	 /* what async must gain over the workers to be a clear win */
+#define NOTABLE 1.05	 /* a gain that is worth a sentence */
 #define CLIENT_MATTERS .1
 #define MODEL_HALF_WIDTH .066 /* 1.645 x 4 % */
 #define FEW_TRACES 200
@@ -242,6 +243,22 @@ static char *budget(struct sentences *w, const struct subject *s, const struct g
 			    s->opts->cpu_factor > 0 ? "" : VALIDATED);
 }
 
+static void assume_load(struct subject *s)
+{
+	const struct prior *calibrated = s->opts->calibrated;
+	struct prior each = calibrated ? calibrated[COST_COLD] : cost_default(COST_COLD);
+	double cpu_ms = 1e3 * s->evidence.exact.cpu_s / s->evidence.exact.requests;
+	double factor = warm_factor(&s->warm.share, NULL);
+
+	if (factor < 1 - LOAD_MATTERS)
+		sentences_add(&s->assumptions,
+			      "Under full load a request takes %.3g ms of CPU, not %.3g ms: "
+			      "%.1f times per request a thread woke up on an idle processor, which "
+			      "costs %.0f us each (%s), or half of what it then does.",
+			      cpu_ms, cpu_ms / factor, s->warm.wakes, 1e6 * each.estimate,
+			      calibrated ? "measured here by ioprof calibrate" : "a prior");
+}
+
 static void assume(struct subject *s, const struct advice *a)
 {
 	struct sentences *w = &s->assumptions;
@@ -254,6 +271,7 @@ static void assume(struct subject *s, const struct advice *a)
 				 "that do not block.");
 		return;
 	}
+	assume_load(s);
 	if (s->evidence.n_traces > 0 && s->evidence.n_traces < FEW_TRACES)
 		sentences_add(w, "How requests vary is known from %zu only.", s->evidence.n_traces);
 	if (a->simulated > 0 && a->simulated < 40000)

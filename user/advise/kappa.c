@@ -3,6 +3,7 @@
  * Question: how much CPU will a request take on the other stack?
  *
  * Method: T' = factor T + framework + calls * library	(the stack)
+ *	      - operations * blocking	(of several processes, where libraries are known)
  *	      + operations * c_op + tasks * c_task + offloads * c_hop	(the loop)
  * with every parameter a best estimate and an interval from a source named in kappa.def. The
  * interval of kappa is by drawing all of them many times.
@@ -165,6 +166,19 @@ static double unknown_client_s(const struct stack_change *c, double unknown, str
 	return fmax(fmin(parameter(c, COST_CLIENT_UNKNOWN, prng), 0), p.lo) * scale;
 }
 
+/*
+ * What operations cost several processes that block in them, and not one loop: each comes back to
+ * caches that the others have used. At most half of what nothing else explains.
+ */
+static double blocking_s(const struct stack_change *c, struct prng *prng)
+{
+	double most = fmax(c->cpu_s - explained_s(c), 0) / 2;
+
+	if (!c->processes || !c->n_swaps)
+		return 0;
+	return fmin(c->operations * fmax(parameter(c, COST_BLOCK, prng), 0), most);
+}
+
 static double stack_s(const struct stack_change *c, struct prng *prng)
 {
 	double s, unknown = 0;
@@ -185,6 +199,7 @@ static double stack_s(const struct stack_change *c, struct prng *prng)
 	s += swapped_s(c, prng) + c->http_calls * parameter(c, COST_HTTP_CLIENT, prng);
 	if (unknown > 0)
 		s += unknown * unknown_client_s(c, unknown, prng);
+	s -= blocking_s(c, prng);
 	return fmax(s, LEAST_FACTOR * c->cpu_s);
 }
 

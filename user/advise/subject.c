@@ -34,9 +34,8 @@
 #define INTERPRETER_BUSY .5 /* of a processor per process: its lock explains lock waits */
 #define MINOR_PEER .05	    /* of operations and of waiting */
 #define LEAST_CPUS .1
-#define FULL .95	 /* of their time: always busy */
-#define WARM_MATTERS .02 /* of its CPU */
-#define HEAVY_STEPS 2e6	 /* of closed networks in a bootstrap */
+#define FULL .95	/* of their time: always busy */
+#define HEAVY_STEPS 2e6 /* of closed networks in a bootstrap */
 #define REPLICATES 1000
 #define LEAST_REPLICATES 100
 
@@ -380,6 +379,7 @@ static int set_gain_opts(struct subject *s)
 	int r;
 
 	s->stack.change.whole_factor = s->opts->cpu_factor;
+	s->stack.change.processes = e->processes > 1;
 	limit_memory(s, &tune);
 	r = limit_connections(s, &tune, loops);
 	if (r < 0)
@@ -408,26 +408,19 @@ static int set_gain_opts(struct subject *s)
 	return 0;
 }
 
-/* From here on the evidence has the CPU that a request takes under full load. */
+/* From here on the CPU in the evidence is that under full load. */
 static void warm_up(struct subject *s)
 {
 	const struct prior *calibrated = s->opts->calibrated;
 	struct evidence_sample *e = &s->evidence;
 	struct prior each = calibrated ? calibrated[COST_COLD] : cost_default(COST_COLD);
-	double cpu_s = e->exact.cpu_s / e->exact.requests, factor;
 	double used = seconds(s->service->cpu_ns) / s->duration_s / e->cpus;
+	double cpu_s = e->exact.cpu_s / e->exact.requests, factor;
 
 	s->warm = warm_up_of(s->service, cpu_s, used, s->busy, &each);
 	factor = warm_factor(&s->warm.share, NULL);
 	e->exact.cpu_s *= factor;
 	e->after_s *= factor;
-	if (factor < 1 - WARM_MATTERS)
-		sentences_add(&s->assumptions,
-			      "Under full load a request takes %.3g ms of CPU, not %.3g ms: "
-			      "%.1f times per request a thread woke up on an idle processor, which "
-			      "costs %.0f us each (%s), or half of what it then does.",
-			      1e3 * cpu_s * factor, 1e3 * cpu_s, s->warm.wakes, 1e6 * each.estimate,
-			      calibrated ? "measured here by ioprof calibrate" : "a prior");
 }
 
 static bool options_valid(const struct advice_opts *o)

@@ -410,6 +410,22 @@ static bool extrapolation_decides(const struct verdict_facts *f, const struct ve
 	return optimist != VERDICT_TUNE_WORKERS && optimist != apply(&seen, t).verdict;
 }
 
+/* More workers that gain whatever the peers do come first: they show what the peers do. */
+static struct verdict peers_decide(const struct verdict_facts *f,
+				   const struct verdict_thresholds *t)
+{
+	struct verdict v = {.verdict = VERDICT_NOT_ENOUGH_DATA};
+
+	if (f->tuned_over_now.lo >= t->tuned) {
+		v.verdict = VERDICT_TUNE_WORKERS;
+		add(&v, REASON_TUNED_AT_LEAST, f->tuned_over_now.lo, t->tuned);
+		add(&v, REASON_TUNE_FIRST, f->extrapolation, t->extrapolation);
+	} else {
+		add(&v, REASON_EXTRAPOLATION, f->extrapolation, t->extrapolation);
+	}
+	return v;
+}
+
 /* What holds whatever the verdict, for the reader to know. */
 static void add_context(const struct verdict_facts *f, const struct verdict_thresholds *t,
 			struct verdict *v)
@@ -431,8 +447,7 @@ struct verdict verdict_find(const struct verdict_facts *f, const struct verdict_
 		v = (struct verdict){.verdict = VERDICT_NOT_ENOUGH_DATA};
 		add(&v, REASON_PEER_UNKNOWN, 0, 0);
 	} else if (f->extrapolation > t->extrapolation && extrapolation_decides(f, t)) {
-		v = (struct verdict){.verdict = VERDICT_NOT_ENOUGH_DATA};
-		add(&v, REASON_EXTRAPOLATION, f->extrapolation, t->extrapolation);
+		v = peers_decide(f, t);
 	} else {
 		(void)because(&v, f->extrapolation > t->extrapolation, REASON_PEER_STRESS,
 			      f->extrapolation, t->extrapolation);
