@@ -14,7 +14,6 @@ import jsonschema
 import pytest
 
 import ioprof_run
-from cgroups import Group
 from export_run import Export, Prometheus, answers, free_port, program, samples
 from otlp_receiver import OtlpReceiver
 from service_run import Downstream, Service
@@ -105,51 +104,6 @@ def test_prometheus_over_two_exporters(service, db, token_file, tmp_path):
     assert count == sum(d["services"][0]["latency_s"]["count"] for d in documents(logs[0]))
     assert operations == 600
     assert {labels["service"] for labels, _ in recorded} == {"service"}
-
-
-def service_with(export, pid):
-    """The name of the service that has this process, or None."""
-    document = json.loads(export.get("/snapshot")[2])
-    return next((service["name"] for service in document["services"] if pid in service["pids"]), None)
-
-
-def requests_of(metrics, name):
-    return metrics.get(f'ioprof_requests_total{{service="{name}"}}', 0)
-
-
-def assert_counters_grew(before, after, service):
-    counters = [name for name in before if re.match(r"\w+_(total|bucket|count|sum)\b", name)
-                and f'service="{service}"' in name]
-    assert counters
-    for name in counters:
-        assert after.get(name, 0) >= before[name], name
-
-
-def test_all_of_the_host():
-    """--all: each service by itself, whatever else the host runs, one that begins later too; counters outlive one that ends."""
-    with Group(name="system.slice/ioprof-early.service") as unit, Service("--threads=2") as early:
-        unit.add(early.pid)
-        with Export("--all", "-i", "0.5") as export:
-            early.load(requests=50, connections=2)
-            ioprof_run.wait_until(lambda: requests_of(export.metrics(), "ioprof-early.service") == 50, what="50 requests")
-            assert service_with(export, early.pid) == "ioprof-early.service"
-            first = export.metrics()
-            with Service("--threads=2") as later:
-                name = ioprof_run.wait_until(lambda: service_with(export, later.pid), what="the later service")
-                later.load(requests=30, connections=2)
-                ioprof_run.wait_until(lambda: requests_of(export.metrics(), name) == 30, what="30 requests")
-                second = export.metrics()
-            ioprof_run.wait_until(lambda: service_with(export, later.pid) is None, what="the later service gone")
-            early.load(requests=20, connections=2)
-            ioprof_run.wait_until(lambda: requests_of(export.metrics(), "ioprof-early.service") == 70, what="70 requests")
-            third = export.metrics()
-            assert export.pid not in {pid for service in json.loads(export.get("/snapshot")[2])["services"]
-                                      for pid in service["pids"]}
-            export.end_export()
-    assert requests_of(third, name) == 30
-    assert_counters_grew(first, second, "ioprof-early.service")
-    assert_counters_grew(second, third, "ioprof-early.service")
-    assert_counters_grew(second, third, name)
 
 
 def test_promtool_finds_nothing(service):
