@@ -245,8 +245,7 @@ static char *budget(struct sentences *w, const struct subject *s, const struct g
 
 static void assume_load(struct subject *s)
 {
-	const struct prior *calibrated = s->opts->calibrated;
-	struct prior each = calibrated ? calibrated[COST_COLD] : cost_default(COST_COLD);
+	struct prior each = warm_cost(s->service, s->opts->calibrated);
 	double cpu_ms = 1e3 * s->evidence.exact.cpu_s / s->evidence.exact.requests;
 	double factor = warm_factor(&s->warm.share, NULL);
 
@@ -256,7 +255,8 @@ static void assume_load(struct subject *s)
 			      "%.1f times per request a thread woke up on an idle processor, which "
 			      "costs %.0f us each (%s), or half of what it then does.",
 			      cpu_ms, cpu_ms / factor, s->warm.wakes, 1e6 * each.estimate,
-			      calibrated ? "measured here by ioprof calibrate" : "a prior");
+			      s->opts->calibrated ? "measured here by ioprof calibrate"
+						  : "a prior");
 }
 
 static void assume(struct subject *s, const struct advice *a)

@@ -411,9 +411,8 @@ static int set_gain_opts(struct subject *s)
 /* From here on the CPU in the evidence is that under full load. */
 static void warm_up(struct subject *s)
 {
-	const struct prior *calibrated = s->opts->calibrated;
 	struct evidence_sample *e = &s->evidence;
-	struct prior each = calibrated ? calibrated[COST_COLD] : cost_default(COST_COLD);
+	struct prior each = warm_cost(s->service, s->opts->calibrated);
 	double used = seconds(s->service->cpu_ns) / s->duration_s / e->cpus;
 	double cpu_s = e->exact.cpu_s / e->exact.requests, factor;
 

@@ -22,6 +22,8 @@
 
 #include <math.h>
 
+#include "advise/stack.h"
+
 #define OF_A_BURST .5
 /* Of one service to another: 80 and 240 us where a third took 136 us. */
 #define LEAST_OF_IT .4
@@ -38,6 +40,17 @@ static double wakes_of(const struct service *service, double utilisation, double
 	return waits * (1 - u * (workers - 1) / workers) + work;
 }
 
+struct prior warm_cost(const struct service *service, const struct prior *calibrated)
+{
+	struct prior each = calibrated ? calibrated[COST_COLD] : cost_default(COST_COLD);
+
+	each.lo = fmin(each.lo, LEAST_OF_IT * each.estimate);
+	each.hi = fmax(each.hi, MOST_OF_IT * each.estimate);
+	if (!stack_has(service, "cpython") && !stack_has(service, "python3"))
+		each.estimate = each.lo = 0;
+	return each;
+}
+
 struct warm_up warm_up_of(const struct service *service, double cpu_s, double utilisation,
 			  double busy, const struct prior *each)
 {
@@ -51,8 +64,8 @@ struct warm_up warm_up_of(const struct service *service, double cpu_s, double ut
 	up.wakes = wakes_of(service, utilisation, busy);
 	up.share = (struct prior){
 		fmin(each->estimate, most) * up.wakes / cpu_s,
-		fmin(fmin(each->lo, LEAST_OF_IT * each->estimate), most) * up.wakes / cpu_s,
-		fmin(fmax(each->hi, MOST_OF_IT * each->estimate), most) * up.wakes / cpu_s,
+		fmin(each->lo, most) * up.wakes / cpu_s,
+		fmin(each->hi, most) * up.wakes / cpu_s,
 	};
 	return up;
 }

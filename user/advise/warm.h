@@ -15,8 +15,14 @@ struct warm_up {
 };
 
 /*
+ * What one such wake-up costs this service, in seconds: as measured of Python services. Of others
+ * nothing was measured: nothing is taken out, and the interval goes as far.
+ */
+struct prior warm_cost(const struct service *service, const struct prior *calibrated);
+
+/*
  * cpu_s: of a request, measured. utilisation: of the processors the service may use, by itself.
- * busy: of its workers' time, or NAN. each: what one such wake-up costs, in seconds.
+ * busy: of its workers' time, or NAN. each: as of warm_cost().
  */
 struct warm_up warm_up_of(const struct service *service, double cpu_s, double utilisation,
 			  double busy, const struct prior *each);

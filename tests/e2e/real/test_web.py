@@ -97,7 +97,7 @@ def test_gunicorn_gthread_gil(database):
 
 def test_gunicorn_gthread_with_a_pool_inside(database):
     """Each handler hands eight queries to an executor and waits: its pool's threads wake each other, under one GIL."""
-    with servers.gunicorn(database, "--threads", "4") as server:
+    with servers.gunicorn_queries(database, "--threads", "4") as server:
         load, document = observe(server, f"{server.url}/parts", generators.hey, 240, 4)
     with Findings(document) as found:
         found.expect_requests(load)
