@@ -103,6 +103,7 @@ def test_no_such_caller(uid, gid, idle):
         assert held(prof.pid)["Uid"] == {0}
 
 
+@pytest.mark.vm
 def test_the_named_capabilities_suffice(binary_for_all):
     """As another user with just these, observing a service of root."""
     kept, document = observe(*as_nobody(*NEEDED), binary_for_all)

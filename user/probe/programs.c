@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <ioprof.skel.h>
 
@@ -159,6 +160,19 @@ static int configure(struct ioprof_bpf *skel, const struct programs_opts *opts)
 	return 0;
 }
 
+/*
+ * What this kernel lacks, be it a type or a function, libbpf looks for in its modules. Listing
+ * those takes CAP_SYS_ADMIN, and libbpf 1.1 fails where it may not, though nothing of ours is in a
+ * module. It tries once per object: here, where its failure is of no consequence.
+ */
+static void skip_modules(const struct ioprof_bpf *skel)
+{
+	uint32_t id;
+
+	if (bpf_btf_get_next_id(0, &id) == -EPERM)
+		(void)bpf_program__set_attach_target(skel->progs.on_switch, 0, "in no kernel");
+}
+
 int programs_load(const struct programs_opts *opts, struct ioprof_bpf **ret_skeleton)
 {
 	struct ioprof_bpf *skel;
@@ -167,6 +181,7 @@ int programs_load(const struct programs_opts *opts, struct ioprof_bpf **ret_skel
 	skel = ioprof_bpf__open();
 	if (!skel)
 		return -errno;
+	skip_modules(skel);
 	r = configure(skel, opts);
 	if (!r)
 		r = ioprof_bpf__load(skel);
