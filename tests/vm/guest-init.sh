@@ -3,9 +3,10 @@
 # shellcheck shell=dash
 #
 # Process 1 of the guest that vmrun.sh starts. First in the initramfs, until the host's files are the root under a
-# writable overlay; then there, with "run" as its argument: runs /run/vm/command and switches the machine off.
+# writable overlay; then there, with "run" as its argument: runs /run/vm/command and switches the machine off. With a
+# file /vm/systemd, systemd becomes process 1 there, and this script, with "command", its only service.
 bb=/bin/busybox
-[ "${1-}" = run ] && bb=/run/vm/busybox
+[ "${1-}" ] && bb=/run/vm/busybox
 
 give_up() {
 	echo "guest-init: $*" >/dev/console
@@ -29,6 +30,7 @@ enter_root() {
 	$bb mount -t tmpfs run /new/run
 	$bb mkdir /new/run/vm /new/run/out
 	$bb cp $bb /init /vm/command /new/run/vm/
+	[ ! -e /vm/systemd ] || $bb cp /vm/systemd /new/run/vm/
 	exec $bb switch_root /new /run/vm/busybox sh /run/vm/init run
 }
 
@@ -55,12 +57,32 @@ set_up() {
 	done
 }
 
-if [ "${1-}" != run ]; then
-	enter_root
-fi
-set_up
-: >/run/out/started
-$bb setsid /bin/bash /run/vm/command </dev/null >/run/out/stdout 2>/run/out/stderr
-echo $? >/run/out/status
-$bb sync
-$bb poweroff -f
+# Beside the command only what every system has: none of the services that are enabled on the host. Nor is /tmp
+# emptied: the command may lie there.
+become_systemd() {
+	$bb rm -rf /etc/systemd/system/*.wants
+	# Without one it is the machine's first boot, which asks questions.
+	$bb tr -d - </proc/sys/kernel/random/uuid >/etc/machine-id
+	$bb mkdir -p /run/systemd/system /run/tmpfiles.d
+	$bb ln -s /dev/null /run/tmpfiles.d/tmp.conf
+	$bb cp /run/vm/systemd /run/systemd/system/command.service
+	exec /lib/systemd/systemd --unit=command.service
+}
+
+run_command() {
+	: >/run/out/started
+	$bb setsid /bin/bash /run/vm/command </dev/null >/run/out/stdout 2>/run/out/stderr
+	echo $? >/run/out/status
+	$bb sync
+	$bb poweroff -f
+}
+
+case ${1-} in
+'') enter_root ;;
+run)
+	set_up
+	[ ! -e /run/vm/systemd ] || become_systemd
+	run_command
+	;;
+command) run_command ;;
+esac

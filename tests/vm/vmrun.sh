@@ -10,6 +10,7 @@
 #   VM_TIMEOUT=300  seconds for everything      VM_APPEND=  more kernel parameters
 #   VM_MEMORY=1024  MiB                         VM_ENV=     names of environment variables to pass on
 #   VM_CPUS=2                                   VM_CPU=     the processor, as QEMU names it
+#   VM_SYSTEMD=     not empty: systemd is process 1, and COMMAND a service of its
 #
 # Exit status: COMMAND's; 124 timed out; 125 the guest ended without one; 126 something is missing here.
 # The last two and 124 show the console's tail.
@@ -98,6 +99,7 @@ done
 } >initramfs/vm/command
 cp "$here/guest-init.sh" initramfs/init
 cp "$(command -v busybox)" initramfs/bin/busybox
+[ -z "${VM_SYSTEMD-}" ] || cp "$here/command.service" initramfs/vm/systemd
 chmod +x initramfs/init
 (cd initramfs && find . | cpio --quiet -o -H newc) >initrd || die "cannot make the initramfs"
 truncate -s 256M disk
