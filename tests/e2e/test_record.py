@@ -340,7 +340,8 @@ def test_diff_sees_what_changed(tmp_path, before):
     assert result.returncode == 0 and result.stderr == ""
     service, = json.loads(result.stdout)["services"]
     cpu = service["figures"]["per_request.cpu_s"]
-    assert cpu["change"] == "beyond" and cpu["ci99"][0] < 1e-3 < cpu["ci99"][1] * 1.3
+    # It computes until its clock says so, which is a little later.
+    assert cpu["change"] == "beyond" and cpu["ci99"][0] < 1.03e-3 < cpu["ci99"][1] * 1.3
     assert cpu["after"] / cpu["before"] == pytest.approx(2, rel=0.25)
     assert service["figures"]["blocking.ratio"]["change"] == "beyond"
     for name in ("per_request.operations", "per_request.wait_s.sleep"):

@@ -44,10 +44,10 @@ struct prior warm_cost(const struct service *service, const struct prior *calibr
 {
 	struct prior each = calibrated ? calibrated[COST_COLD] : cost_default(COST_COLD);
 
+	if (!stack_has(service, "cpython") && !stack_has(service, "python3"))
+		return (struct prior){0};
 	each.lo = fmin(each.lo, LEAST_OF_IT * each.estimate);
 	each.hi = fmax(each.hi, MOST_OF_IT * each.estimate);
-	if (!stack_has(service, "cpython") && !stack_has(service, "python3"))
-		each.estimate = each.lo = 0;
 	return each;
 }
 

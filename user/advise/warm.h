@@ -16,7 +16,7 @@ struct warm_up {
 
 /*
  * What one such wake-up costs this service, in seconds: as measured of Python services. Of others
- * nothing was measured: nothing is taken out, and the interval goes as far.
+ * nothing was measured: nothing is taken out.
  */
 struct prior warm_cost(const struct service *service, const struct prior *calibrated);
 
