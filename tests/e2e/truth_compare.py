@@ -159,8 +159,10 @@ def check_latency(doc, load, family="tcp"):
         return
     found = service["queue_wait_s"]["mean"] + service["service_time_s"]["mean"]
     assert found == pytest.approx(load["latency_s"]["mean"], rel=LATENCY_SHARE, abs=LATENCY_S)
-    assert service["latency_s"]["mean"] == pytest.approx(found, rel=1e-6)
-    assert service["requests"]["arrival_unknown"] == 0
+    # Latency and queue wait are of those whose arrival was seen, service time of all. Kernels before 6.2 skip a few.
+    unseen = service["requests"]["arrival_unknown"]
+    assert unseen <= (skipped_at_most(doc) if GUEST else 0)
+    assert service["latency_s"]["mean"] == pytest.approx(found, rel=LATENCY_SHARE if unseen else 1e-6)
     in_flight = service["requests"]["in_flight_mean"] * doc["interval"]["duration_s"]
     assert in_flight == pytest.approx(load["latency_s"]["mean"] * load["answered"], rel=LATENCY_SHARE,
                                       abs=LATENCY_S * load["answered"])
