@@ -94,6 +94,8 @@ _Static_assert(sizeof(struct iop_totals) / sizeof(__u64) == 8 + IOP_DISTS + 1 + 
 struct iop_process {
 	__u32 service;
 	__u32 green; /* 1: it schedules goroutines on its threads */
+	/* Where every futex is a lock: the state of its interpreter. From, bytes; 0: none. */
+	__u64 locks_at, locks_size;
 };
 
 /* Threads alive that have read a request: now, and the most so far. Map serving, index service. */

@@ -8,11 +8,15 @@
 
 #include "run.bpf.h"
 
-/* A child process belongs to its parent's service, and inherits nothing else. */
-static __always_inline void process_add(u32 tgid, u32 service, u32 green)
+/* A child process belongs to its parent's service and runs its program. */
+static __always_inline void process_add(u32 tgid, u32 parent_tgid, u32 service)
 {
-	struct iop_process process = {.service = service, .green = green};
+	struct iop_process process = {}, *parent;
 
+	parent = bpf_map_lookup_elem(&processes, &parent_tgid);
+	if (parent)
+		process = *parent;
+	process.service = service;
 	if (bpf_map_update_elem(&processes, &tgid, &process, BPF_ANY))
 		count_loss(IOP_LOSS_PROCESSES);
 }
@@ -35,13 +39,15 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	t->green = of->green;
 	t->loop = of->green;
 	if (child->tgid != parent->tgid) {
-		process_add(child->tgid, of->service, of->green);
+		process_add(child->tgid, parent->tgid, of->service);
 		return 0;
 	}
 	/* A thread started by one that has read a request works for it, as one woken for it does.
 	 */
-	if (of->request && of->open && !of->adopted && !of->loop)
+	if (of->request && of->open && !of->adopted && !of->loop) {
+		t->pooled = true;
 		thread_adopt(t, of->request);
+	}
 	return 0;
 }
 
@@ -58,7 +64,7 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	tgid = task->tgid;
 	process = bpf_map_lookup_elem(&processes, &tgid);
 	if (process)
-		process->green = 0;
+		process->green = process->locks_size = 0;
 	thread_release(t);
 	thread_take_pending(t);
 	t->loop = t->green = t->parked = t->full = t->in_epoll = false;

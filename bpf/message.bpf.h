@@ -295,8 +295,10 @@ static __always_inline void server_send(struct conn *c, struct thread *t, u32 ti
 	if (c->state == CONN_OPEN)
 		loop_answered(t, c->id);
 	loop_proven(t, c, tid);
-	if (c->opener != tid)
+	if (c->opener != tid) {
 		t->pooled = true;
+		t->pooled_at = 0;
+	}
 	server_send_claims(c, t);
 	if (t->loop && !loop_before)
 		c->loop = true;

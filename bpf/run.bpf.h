@@ -61,6 +61,7 @@ static __always_inline void close_futex_wait(struct thread *t, u64 ns)
 {
 	if (t->handoff) {
 		thread_adopt(t, t->handoff);
+		thread_pool(t);
 	} else if (waits_for_work(t)) {
 		/* Held aside rather than dropped: a response that goes on shows it was a lock. */
 		if (t->request && !t->open && !t->adopted)
@@ -95,6 +96,8 @@ static __always_inline void close_wait(struct thread *t, u64 ns, u64 wake)
 
 	if (idle)
 		t->idle_ns += ns;
+	if (idle && (t->wait != WAIT_READY || t->wait_pending & (PENDING_EPOLL | PENDING_TIMEOUT)))
+		t->pieces = 0;
 	switch (t->wait) {
 	case WAIT_FUTEX:
 		close_futex_wait(t, ns);
@@ -169,13 +172,10 @@ static __always_inline void thread_charge(struct thread *t, u64 now)
 	t->since = now;
 }
 
-/* It went to sleep at `at`, in this state. */
-static __always_inline void block(struct thread *t, struct task_struct *task, u32 state, u64 at)
+/* What it waits for from now on, and what that says of its request. */
+static __always_inline void sleep_begins(struct thread *t, struct task_struct *task, u32 state,
+					 u64 at)
 {
-	t->run = RUN_BLOCKED;
-	t->since = at;
-	t->woken = 0;
-	t->handoff = 0;
 	wait_classify(t, task, state, at);
 	if (t->loop && t->wait == WAIT_READY)
 		t->resumed.n = 0;
@@ -193,6 +193,17 @@ static __always_inline void block(struct thread *t, struct task_struct *task, u3
 		thread_share(t);
 	else if (t->loop && waits_for_work(t))
 		thread_release(t);
+}
+
+/* It went to sleep at `at`, in this state. Another processor may be waking it already: only what
+ * is written before `run` is what that one sees. */
+static __always_inline void block(struct thread *t, struct task_struct *task, u32 state, u64 at)
+{
+	t->since = at;
+	t->woken = 0;
+	t->handoff = 0;
+	sleep_begins(t, task, state, at);
+	__sync_lock_test_and_set(&t->run, RUN_BLOCKED);
 }
 
 static __always_inline void switch_out(struct thread *t, struct task_struct *task, u32 state,

@@ -41,31 +41,87 @@ static __always_inline void woken_by_pool(struct thread *t, const struct thread 
 		return;
 	if (t->adopted && !request_is_answered(t->request))
 		t->lock = true;
-	else if (!t->requests && (t->pooled || !t->plain) && waits_for_work(t))
+	else if (t->requests || (t->plain && !t->pooled) || !waits_for_work(t))
+		return;
+	else if (waker->open)
 		t->handoff = waker->request;
+	else
+		thread_pool(t); /* nothing says for which request */
+}
+
+#define PIECE_NS 50000 /* less is no piece of work, but one of several wake-ups in a row */
+#define PIECES 3       /* so many without being idle are no coincidence */
+
+/* Whether others than those who read requests wait there, too, as for a lock. */
+static __always_inline bool takes_turns(const struct thread *t, pid_t tgid)
+{
+	struct lock_key key = {.address = t->futex >> 3, .tgid = tgid};
+	u32 *lock = bpf_map_lookup_elem(&locks, &key);
+
+	return !lock || *lock & LOCK_TURNS;
+}
+
+/*
+ * A pool with too much to do never waits for work, so nobody is seen to hand it any. But a thread
+ * that waits with a request of its own, and not for its turn, waits for a piece of work to be done.
+ * The thread that wakes it, and has done the next such piece without ever being idle, is of a pool.
+ */
+static __always_inline bool ends_piece(const struct thread *t, const struct thread *waker,
+				       pid_t tgid)
+{
+	return t->wait == WAIT_FUTEX && t->lock && !t->plain && t->requests && t->open &&
+	       !t->adopted && !waker->open && !waker->pooled && !waker->requests && !waker->loop &&
+	       !takes_turns(t, tgid);
+}
+
+static __always_inline void piece_done(struct thread *waker, const struct thread *t)
+{
+	if (cost_worked_ns(&waker->cost) < PIECE_NS)
+		return;
+	cost_clear(&waker->cost); /* its operations have been counted as outside */
+	if (++waker->pieces < PIECES)
+		return;
+	waker->pooled = true;
+	waker->pooled_at = t->futex >> 3;
+}
+
+/* The waker has read its request itself, or is a loop. */
+static __always_inline void woken_by_reader(struct thread *t, struct thread *waker)
+{
+	if (t->wait != WAIT_FUTEX || t->lock || t->loop || !waits_for_work(t))
+		return;
+	if (waker->open) {
+		loop_act(waker);
+		t->handoff = waker->request;
+		waker->handed = true;
+	} else if (waker->loop && !t->plain) {
+		/* It goes on with a request, but nothing shows with which. */
+		thread_pool(t);
+	}
 }
 
 /* The waker is of the same process. It may hand out work, or report it done. */
-static __always_inline void woken_by_thread(struct thread *t, struct thread *waker, u64 now)
+static __always_inline void woken_by_thread(struct thread *t, struct thread *waker, pid_t tgid,
+					    u64 now)
 {
+	bool adopted = waker->adopted && waker->open, pooled, piece;
+
 	if (t->wait_pending & PENDING_EPOLL && t->requests)
 		waker->pooled = true;
-	if (waker->adopted && waker->open) {
+	pooled = !waker->open && thread_is_pooled(waker);
+	piece = ends_piece(t, waker, tgid);
+	if (adopted || pooled || piece)
 		thread_charge(waker, now);
-		thread_share(waker);
+	if (piece) {
+		piece_done(waker, t);
+	} else if (adopted || pooled) {
+		if (adopted)
+			thread_share(waker);
+		else
+			thread_share_unnamed(waker);
 		woken_by_pool(t, waker);
-	} else if (!waker->open && thread_is_pooled(waker)) {
-		thread_charge(waker, now);
-		thread_share_unnamed(waker);
-	} else if (t->wait == WAIT_FUTEX && !t->lock && !t->loop && waits_for_work(t)) {
-		if (waker->open) {
-			loop_act(waker);
-			t->handoff = waker->request;
-			waker->handed = true;
-		} else if (waker->loop && !t->plain) {
-			/* It goes on with a request, but nothing shows with which. */
-			t->pooled = true;
-		}
+	} else {
+		woken_by_reader(t, waker);
 	}
 }
 
@@ -93,7 +149,7 @@ static __always_inline void woken_by(struct thread *t, struct task_struct *task,
 	    !can_wake(waker_task, t))
 		return;
 	if (waker_task->tgid == tgid)
-		woken_by_thread(t, waker, now);
+		woken_by_thread(t, waker, tgid, now);
 	if (t->wait == WAIT_FUTEX)
 		return;
 	t->wait_pending |=

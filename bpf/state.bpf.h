@@ -65,6 +65,7 @@ struct thread {
 	u64 since;	/* start of the current run_state, or of the CPU slice not yet charged */
 	u64 woken;	/* when it was first made runnable; 0: still blocked */
 	u64 futex;	/* address it waits on */
+	u64 pooled_at;	/* the futex that has shown it is pooled, as in lock_key; 0: none has */
 	u64 deadline;	/* when its poll would time out; 0: never */
 	u64 request;	/* what it works for; 0: nothing known */
 	u64 handoff;	/* the request whose thread woke it */
@@ -79,7 +80,7 @@ struct thread {
 	u32 service;
 	u32 pending;	     /* enum pending */
 	u32 wait_pending;    /* the same of the current wait */
-	u8 run;		     /* enum run_state */
+	u32 run;	     /* enum run_state */
 	u8 wait;	     /* enum wait_kind */
 	u8 wait_class;	     /* enum iop_part */
 	bool open;	     /* its request has not been answered yet by this thread */
@@ -102,6 +103,7 @@ struct thread {
 	bool full;     /* its last send on a server-role socket would have blocked */
 	bool in_epoll; /* it has waited in epoll: its poll and select calls are for one thing alone
 			*/
+	u8 pieces;     /* of work that it has done since it was last idle */
 	u32 asked;     /* AF_UNIX: row + 1 of the peer that has not answered it yet */
 	u32 answering; /* event loops: row + 1 of the peer that has just answered */
 	char file[IOP_FILE_NAME]; /* event loops: the file it waits for */
@@ -150,6 +152,12 @@ struct conn {
 	u64 done_ns[IOP_DISTS];
 	u64 done_parallel_ns, done_io_ns;
 	u32 done_operations, done_waits;
+};
+
+/* Who waits at a futex that is a lock. */
+enum lock {
+	LOCK_WAITED = 1, /* threads with a request of their own */
+	LOCK_TURNS = 2,	 /* others, too: who wakes one of those has not done a piece of work */
 };
 
 struct lock_key {

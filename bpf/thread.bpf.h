@@ -151,6 +151,13 @@ static __always_inline bool thread_is_pooled(const struct thread *t)
 	return t->pooled && !t->requests;
 }
 
+/* It has been woken for work on requests that others read. */
+static __always_inline void thread_pool(struct thread *t)
+{
+	t->pooled = true;
+	t->pooled_at = t->futex >> 3;
+}
+
 /* From now on, those who answer requests of this service look for what other threads spent on them.
  */
 static __always_inline void service_shares(u32 service)
@@ -340,14 +347,27 @@ static __always_inline void thread_adopt(struct thread *t, u64 request)
 {
 	struct iop_totals *totals = totals_of(t->service);
 
+	if (t->request != request)
+		thread_release(t);
 	thread_switch(t, request);
 	cost_clear(&t->cost);
 	t->pending_ns = 0;
 	t->pending = 0;
-	t->adopted = t->pooled = true;
+	t->adopted = true;
 	if (totals)
 		__sync_fetch_and_add(&totals->handed_off, 1);
 	thread_share(t); /* there from the start, to be marked when the request is answered */
+}
+
+/* What it was woken for was no work but a lock given back. */
+static __always_inline void thread_unpool(struct thread *t)
+{
+	t->pooled = false;
+	t->pooled_at = 0;
+	if (!t->adopted)
+		return;
+	t->open = false;
+	thread_release(t);
 }
 
 /* Takes the waits whose purpose has now become known. */

@@ -117,15 +117,38 @@ static __always_inline void process_turns_green(struct task_struct *task)
 		process->green = 1;
 }
 
+/* A lock of the interpreter itself, by which its threads take turns. */
+static __always_inline bool lock_is_interpreters(u32 tgid, u64 address)
+{
+	struct iop_process *process = bpf_map_lookup_elem(&processes, &tgid);
+
+	return process && address - process->locks_at < process->locks_size;
+}
+
+static __always_inline bool lock_is_known(const struct thread *t, const struct lock_key *key,
+					  u64 address)
+{
+	u32 *known = bpf_map_lookup_elem(&locks, key), lock = LOCK_WAITED | LOCK_TURNS;
+
+	if (known && !t->requests)
+		*known |= LOCK_TURNS;
+	if (known)
+		return true;
+	return lock_is_interpreters((u32)key->tgid, address) &&
+	       !bpf_map_update_elem(&locks, key, &lock, BPF_ANY);
+}
+
 static __always_inline void wait_on_futex(struct thread *t, struct task_struct *task, u64 address,
 					  u64 operation)
 {
 	struct lock_key key = {.address = address >> 3, .tgid = task->tgid};
-	u32 command = operation & FUTEX_COMMAND, one = 1;
+	u32 command = operation & FUTEX_COMMAND, lock = LOCK_WAITED;
 
 	t->wait = WAIT_FUTEX;
 	t->futex = address;
-	t->lock = bpf_map_lookup_elem(&locks, &key) != NULL;
+	t->lock = lock_is_known(t, &key, address);
+	if (t->lock && t->pooled && t->pooled_at == key.address)
+		thread_unpool(t);
 	t->plain = command == FUTEX_WAIT || command == FUTEX_LOCK_PI;
 	if (!t->green && command == FUTEX_WAIT && process_is_green(task))
 		t->green = t->loop = true;
@@ -153,7 +176,7 @@ static __always_inline void wait_on_futex(struct thread *t, struct task_struct *
 	 * at all: it is a lock. */
 	if (!t->loop && (!t->request || !t->open))
 		return;
-	if (!t->lock && bpf_map_update_elem(&locks, &key, &one, BPF_ANY))
+	if (!t->lock && bpf_map_update_elem(&locks, &key, &lock, BPF_ANY))
 		count_loss(IOP_LOSS_LOCKS);
 	t->lock = true;
 }

@@ -49,6 +49,9 @@ struct probe {
 };
 
 /* Loads and attaches with one set of socket hooks. 0 or -errno. */
+/* What the kernel must know of how this process runs its threads. */
+void probe_look_at(pid_t pid, struct iop_process *process);
+
 int probe_try(const struct programs_opts *opts, struct ioprof_bpf **ret_skel);
 
 #endif

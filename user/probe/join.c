@@ -28,6 +28,16 @@ int probe_add_service(struct probe *probe, const char *name, size_t *ret_service
 	return 0;
 }
 
+void probe_look_at(pid_t pid, struct iop_process *process)
+{
+	uint64_t address, size;
+
+	process->green = target_schedules_goroutines(TARGET_HERE, pid);
+	target_interpreter_state(TARGET_HERE, pid, &address, &size);
+	process->locks_at = address;
+	process->locks_size = size;
+}
+
 int probe_join(struct probe *probe, size_t service, pid_t pid)
 {
 	int processes = bpf_map__fd(probe->skel->maps.processes);
@@ -39,7 +49,7 @@ int probe_join(struct probe *probe, size_t service, pid_t pid)
 		return 0;
 	/* Until stock is taken, a thread of this process that is not known is not lost. */
 	__atomic_store_n(&probe->skel->bss->observing, 0, __ATOMIC_SEQ_CST);
-	process.green = target_schedules_goroutines(TARGET_HERE, pid);
+	probe_look_at(pid, &process);
 	if (bpf_map_update_elem(processes, &tgid, &process, BPF_NOEXIST))
 		return errno == EEXIST ? 0 : -errno;
 	if (!probe->services[service].pid)

@@ -172,7 +172,7 @@ static int add_processes(struct probe *probe, uint32_t service)
 	for (size_t i = 0; i < n; i++) {
 		uint32_t tgid = (uint32_t)pids[i];
 
-		process.green = target_schedules_goroutines(TARGET_HERE, pids[i]);
+		probe_look_at(pids[i], &process);
 		if (bpf_map_update_elem(bpf_map__fd(probe->skel->maps.processes), &tgid, &process,
 					BPF_ANY))
 			return -errno;

@@ -48,6 +48,14 @@ bool target_descends(pid_t pid, pid_t ancestor);
  */
 bool target_schedules_goroutines(const char *root, pid_t pid);
 
+/*
+ * Where the state of the interpreter that the process runs lies in its memory, its own locks in it
+ * (CPython's _PyRuntime): an address and a number of bytes, both 0 where there is none or it cannot
+ * be read.
+ */
+void target_interpreter_state(const char *root, pid_t pid, uint64_t *ret_address,
+			      uint64_t *ret_size);
+
 /* The process a thread belongs to (of a process: itself), or -ESRCH. */
 pid_t target_process_of(pid_t tid);
 

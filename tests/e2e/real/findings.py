@@ -37,6 +37,10 @@ class Findings:
         per_request = self.service["per_request"]
         return per_request["wait_s"][name] if name in WAITS else per_request[f"{name}_s"]
 
+    def cpu_inside(self):
+        """The share of all CPU that was spent within requests."""
+        return self.part_s("cpu") * self.service["requests"]["completed"] / self.service["cpu_total_s"]
+
     def peer(self, address):
         found = [peer for peer in self.service["peers"] if peer["address"] == address]
         return found[0] if found else None
@@ -103,7 +107,7 @@ class Findings:
         """All that the peers and the processors were asked for was asked for by requests; a little CPU is the server's own."""
         outside = {peer["address"]: peer["operations_outside"] for peer in self.service["peers"] if peer["operations_outside"]}
         self.expect(not outside, f"operations outside requests: {outside}")
-        inside = self.part_s("cpu") * self.service["requests"]["completed"] / self.service["cpu_total_s"]
+        inside = self.cpu_inside()
         self.expect(0.85 <= inside <= 1.01, f"CPU inside requests: 85 % of all at least, found {inside:.1%}")
 
     def expect_part(self, name, at_least=0.0, at_most=1.0):

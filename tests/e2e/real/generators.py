@@ -5,6 +5,7 @@ They run with real-time priority: on a machine shared with the service, a genera
 sees its answers late, and that delay is the generator's own and not the service's.
 """
 
+import contextlib
 import csv
 import os
 import re
@@ -46,6 +47,17 @@ def hey(url, requests, connections):
     assert [row["status-code"] for row in rows] == ["200"] * requests
     taken = [float(row["response-time"]) - float(row["DNS+dialup"]) for row in rows]
     return exactly("hey", requests, sum(taken) / requests)
+
+
+@contextlib.contextmanager
+def running(url, connections):
+    """hey without an end, and without a result."""
+    process = subprocess.Popen(["hey", "-z", "10m", "-c", str(connections), url], stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 def wrk(url, seconds, connections):

@@ -36,10 +36,17 @@ class Server:
         lists = Path(f"/proc/{self.pid}/task").glob("*/children")
         return [int(pid) for children in lists for pid in children.read_text().split()]
 
-    def run_delay_s(self):
-        """How long its children's threads have waited for a processor, by the kernel's own account."""
+    def account_s(self, column):
+        """The kernel's own account of its children's threads."""
         accounts = [path for pid in self.children() for path in Path(f"/proc/{pid}/task").glob("*/schedstat")]
-        return sum(int(account.read_text().split()[1]) for account in accounts) / 1e9
+        return sum(int(account.read_text().split()[column]) for account in accounts) / 1e9
+
+    def cpu_s(self):
+        return self.account_s(0)
+
+    def run_delay_s(self):
+        """How long they have waited for a processor."""
+        return self.account_s(1)
 
 
 @contextlib.contextmanager
@@ -152,9 +159,9 @@ def gunicorn(app, path, *args, **variables):
         yield Server(child, url)
 
 
-def gunicorn_queries(database, *args):
+def gunicorn_queries(database, *args, **variables):
     """With psycopg2."""
-    return gunicorn("flask_app:app", "/queries", *args, DATABASE=database.url)
+    return gunicorn("flask_app:app", "/queries", *args, DATABASE=database.url, **variables)
 
 
 def gunicorn_calls(downstream, *args):

@@ -6,8 +6,11 @@ compares with the generator. The generator and the service share the loopback, s
 arrival to end is its own system calls and wake-ups: some 50 us of 20 ms and more.
 """
 
+import json
+
 import generators
 import ioprof_run
+import pytest
 import servers
 from findings import Findings
 
@@ -107,6 +110,40 @@ def test_gunicorn_gthread_with_a_pool_inside(database):
         found.expect_workers(4)
         found.expect_operations(load, database.address, 8)
         found.expect_nothing_outside()
+
+
+@pytest.mark.parametrize("connections", [2, 16])
+def test_gunicorn_gthread_with_a_full_pool(connections, database):
+    """The same, attached to under a load for which the pool is too small: its threads never wait for work to be handed them."""
+    with servers.gunicorn_queries(database, "--threads", "4") as server:
+        generators.hey(f"{server.url}/parts", 64, 16)
+        before_s = server.cpu_s()
+        with generators.running(f"{server.url}/parts", connections):
+            ioprof_run.wait_until(lambda: server.cpu_s() > before_s + 0.1, what="the load")
+            document = json.loads(ioprof_run.run("--json", "-p", server.pid, "-d", 4).stdout)
+    with Findings(document) as found:
+        found.expect_model("threads")
+        found.expect_sound()
+        # All but what it takes to see who is of the pool, and the requests that were there before.
+        operations, outside = found.service["per_request"]["operations"], found.peer(database.address)["operations_outside"]
+        found.expect(0.96 * 8 <= operations <= 1.01 * 8, f"operations: 8 per request expected, found {operations}")
+        found.expect(outside <= 0.04 * found.service["requests"]["operations"], f"operations outside: {outside}")
+        found.expect_part("lock", at_most=0.05)
+
+
+@pytest.mark.parametrize("threads, aside", [("1", "queries"), ("4", "queries"), ("1", "computing"), ("4", "computing")])
+def test_gunicorn_with_a_thread_aside(threads, aside, database):
+    """A thread that works for no request, and takes turns under the GIL with those that do."""
+    with servers.gunicorn_queries(database, "--threads", threads, ASIDE=aside) as server:
+        load, document = observe(server, f"{server.url}/queries", generators.hey, 80, 4)
+    with Findings(document) as found:
+        found.expect_requests(load)
+        found.expect_sound()
+        found.expect_operations(load, database.address, 3)
+        found.expect((found.peer(database.address)["operations_outside"] > 0) == (aside == "queries"), "operations outside")
+        found.expect_part("sleep", at_most=0.01)
+        # That thread computes all the time it is let.
+        found.expect(aside == "queries" or found.cpu_inside() <= 0.3, f"CPU inside requests: {found.cpu_inside():.1%}")
 
 
 def test_fastapi_executor(downstream, database):
