@@ -91,9 +91,15 @@ _Static_assert(sizeof(struct iop_totals) / sizeof(__u64) == 8 + IOP_DISTS + 1 + 
 
 /* Where a process belongs. Map processes, key: tgid as the kernel numbers it; removed when it
  * exits. */
+enum iop_green {
+	IOP_GREEN_NO,
+	IOP_GREEN_YES,	   /* it schedules goroutines on its threads */
+	IOP_GREEN_UNKNOWN, /* a new program, at which nobody has looked: what it does shows */
+};
+
 struct iop_process {
 	__u32 service;
-	__u32 green; /* 1: it schedules goroutines on its threads */
+	__u32 green; /* enum iop_green */
 	/* Where every futex is a lock: the state of its interpreter. From, bytes; 0: none. */
 	__u64 locks_at, locks_size;
 };

@@ -35,7 +35,7 @@ int find_threads(struct bpf_iter__task *ctx)
 	if (!t)
 		return 0;
 	t->cpu_base = task->se.sum_exec_runtime;
-	t->green = t->loop = process->green;
+	t->green = t->loop = process->green == IOP_GREEN_YES;
 	state = task_state(task) & TASK_STATES;
 	if (task->on_cpu) {
 		t->run = RUN_ON_CPU;

@@ -63,8 +63,10 @@ int BPF_PROG(on_exec, struct task_struct *task)
 		return 0;
 	tgid = task->tgid;
 	process = bpf_map_lookup_elem(&processes, &tgid);
-	if (process)
-		process->green = process->locks_size = 0;
+	if (process) {
+		process->green = IOP_GREEN_UNKNOWN;
+		process->locks_size = 0;
+	}
 	thread_release(t);
 	thread_take_pending(t);
 	t->loop = t->green = t->parked = t->full = t->in_epoll = false;

@@ -48,6 +48,11 @@ static __always_inline void request_begin(struct conn *c, struct thread *t, u32 
 	struct iop_totals *totals = totals_of(t->service);
 	struct share share = {};
 
+	/* It reads another while the one it gave to other threads is being worked on, and not given
+	 * up, which nothing shows over AF_UNIX. */
+	if (t->request && t->open && t->handed && !t->adopted && !c->local &&
+	    !request_is_answered(t->request))
+		t->loop = true;
 	thread_release(t);
 	t->pending_ns = 0;
 	t->pending = 0;

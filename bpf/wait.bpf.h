@@ -93,6 +93,7 @@ static __always_inline void wait_for_ready(struct thread *t, u32 pending, u64 no
 		t->wait_pending = PENDING_SOCKET;
 		return;
 	}
+	t->parked = false; /* it watches its sockets itself */
 	t->in_epoll |= (pending & PENDING_EPOLL) != 0;
 	t->wait = WAIT_READY;
 	t->wait_pending = pending;
@@ -105,16 +106,21 @@ static __always_inline bool process_is_green(struct task_struct *task)
 	u32 tgid = task->tgid;
 	struct iop_process *process = bpf_map_lookup_elem(&processes, &tgid);
 
-	return process && process->green;
+	return process && process->green == IOP_GREEN_YES;
 }
 
-static __always_inline void process_turns_green(struct task_struct *task)
+/* It left an operation that would have blocked and sleeps on a futex: it runs a scheduler of its
+ * own. Unless it only waits for its turn to poll, as Ruby does: such programs have been looked at.
+ */
+static __always_inline bool process_turns_green(struct task_struct *task)
 {
 	u32 tgid = task->tgid;
 	struct iop_process *process = bpf_map_lookup_elem(&processes, &tgid);
 
-	if (process)
-		process->green = 1;
+	if (!process || process->green != IOP_GREEN_UNKNOWN)
+		return false;
+	process->green = IOP_GREEN_YES;
+	return true;
 }
 
 /* A lock of the interpreter itself, by which its threads take turns. */
@@ -154,14 +160,12 @@ static __always_inline void wait_on_futex(struct thread *t, struct task_struct *
 		t->green = t->loop = true;
 	if (t->green)
 		return;
-	if (t->parked && command == FUTEX_WAIT && t->request && t->open) {
-		/* It left an operation that would have blocked and sleeps on a futex: it runs a
-		 * scheduler of its own. */
-		process_turns_green(task);
+	if (t->parked && command == FUTEX_WAIT && t->request && t->open &&
+	    process_turns_green(task)) {
 		t->green = t->loop = true;
 		return;
 	}
-	if (t->parked && t->request && t->open) {
+	if (t->parked && !t->plain && !t->lock && t->request && t->open) {
 		/* Another thread watches the socket for it (.NET, Java): the next message shows
 		 * whether it waited for that. */
 		t->wait = WAIT_READY;

@@ -13,6 +13,7 @@
 
 #include "advise/advice.h"
 #include "base/cleanup.h"
+#include "model/derive.h"
 #include "sample_snapshot.h"
 
 #define ASSERT_NEAR(a, b, relative) assert_true(fabs((a) / (b)-1) <= (relative))
@@ -287,6 +288,36 @@ static void test_already_async(void **state)
 	ASSERT_NEAR(a->tuned_over_now.estimate, 2, .01);
 }
 
+/* A loop in front of four threads that are busy nine tenths of the time: they are the limit. */
+static void test_full_pool(void **state)
+{
+	struct sample_model model = duolingo;
+	_cleanup_(snapshot_freep) struct snapshot *s = NULL;
+	_cleanup_(advice_freep) struct advice *full = NULL, *growing = NULL;
+	struct service *service;
+	double rate_per_s;
+
+	(void)state;
+	model.workers = 1;
+	model.duration_s = 100; /* half of what the processor could */
+	s = sample_snapshot(&model);
+	service = &s->services[0];
+	rate_per_s = derive_rate_per_s(s, service);
+	service->evidence.opened_by_loop = service->requests.completed;
+	service->evidence.opened_by_worker = 0;
+	service->evidence.loops = 1;
+	service->evidence.pool_ns = service->service_time.sum_ns;
+	service->evidence.own_ns = 1;
+	service->workers = (struct workers){4, 1, .busy_ns = 90, .wall_ns = 100};
+	full = ask(s, (struct advice_opts){.target = TARGET_AUTO});
+	assert_int_equal(full->verdict, VERDICT_ALREADY_ASYNC);
+	ASSERT_NEAR(full->now_per_s.estimate, rate_per_s / .9, 1e-6);
+	service->workers.busy_ns = 50;
+	growing = ask(s, (struct advice_opts){.target = TARGET_AUTO});
+	assert_true(growing->now_per_s.estimate > full->now_per_s.estimate);
+	ASSERT_NEAR(full->tuned_per_s.estimate, growing->tuned_per_s.estimate, 1e-9);
+}
+
 static void test_curve(void **state)
 {
 	_cleanup_(snapshot_freep) struct snapshot *s = sample_snapshot(&duolingo);
@@ -389,6 +420,7 @@ int main(void)
 		cmocka_unit_test(test_exact_sums),    cmocka_unit_test(test_what_if),
 		cmocka_unit_test(test_seed),	      cmocka_unit_test(test_invariance),
 		cmocka_unit_test(test_already_async), cmocka_unit_test(test_curve),
+		cmocka_unit_test(test_full_pool),     cmocka_unit_test(test_curve),
 		cmocka_unit_test(test_bad_input),     cmocka_unit_test(test_gaps),
 	};
 

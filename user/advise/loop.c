@@ -9,6 +9,10 @@
  *	tuned	the same with a loop per processor
  *	async	the loops of now without the waits: min(C, L) / c
  *
+ * A pool of W threads behind the loops that is busy a share u of the time, at X requests per
+ *second, takes X / u (utilisation law): now is that, if it is less, and tuned has threads for all.
+ *Only if the pool is full: one that is not may have room to grow, and is then not in the capacity.
+ *
  * Kappa does not come into it: the stack stays. Peers are assumed to keep up. The intervals hold
  * the closed forms' own error only.
  */
@@ -17,6 +21,8 @@
 #include <stdlib.h>
 
 #include "advise/advice_parts.h"
+#include "model/derive.h"
+#include "model/pool.h"
 
 #define NS_PER_S 1e9
 #define MATTERS_S .005
@@ -123,6 +129,27 @@ static struct interval around(double estimate)
 	return (struct interval){estimate, estimate / MODEL_ERROR_90, estimate * MODEL_ERROR_90};
 }
 
+/* What the pool behind the loops takes; INFINITY: there is none, or it is not the limit. */
+static double pool_per_s(const struct subject *s)
+{
+	double busy = derive_busy_fraction(s->service);
+
+	if (derive_concurrency(s->service) != CONCURRENCY_EVENT_LOOP_THREADS ||
+	    !(busy >= POOL_TAKEN))
+		return INFINITY;
+	return s->rate_per_s / busy;
+}
+
+/* So many processes with threads for that many requests per second. */
+static struct worker_plan plan(const struct subject *s, double processes, double per_s)
+{
+	double threads = 1, pool = pool_per_s(s);
+
+	if (isfinite(pool))
+		threads = fmax(ceil(s->service->workers.count * per_s / pool / processes), 1);
+	return (struct worker_plan){.processes = (uint32_t)processes, .threads = (uint32_t)threads};
+}
+
 int advice_loop(const struct subject *s, struct advice *a)
 {
 	double n = s->evidence.exact.requests, cpu_s = s->evidence.exact.cpu_s / n;
@@ -134,7 +161,7 @@ int advice_loop(const struct subject *s, struct advice *a)
 		return r;
 	for (unsigned int i = 0; i < PART_WAIT_COUNT; i++)
 		blocked_s += seconds(s->service->blocked[i].sum_ns) / n;
-	now = fmin(cpus / cpu_s, loops / (cpu_s + blocked_s));
+	now = fmin(fmin(cpus / cpu_s, loops / (cpu_s + blocked_s)), pool_per_s(s));
 	tuned = fmin(cpus / cpu_s, most / (cpu_s + blocked_s));
 	async = fmin(cpus, loops) / cpu_s;
 	if (!(now > 0) || !isfinite(async))
@@ -145,8 +172,8 @@ int advice_loop(const struct subject *s, struct advice *a)
 	a->async_over_now = around(async / now);
 	a->tuned_over_now = around(tuned / now);
 	a->async_over_tuned = around(async / tuned);
-	a->now = (struct worker_plan){.processes = (uint32_t)loops, .threads = 1};
-	a->tuned.plan = (struct worker_plan){.processes = (uint32_t)most, .threads = 1};
+	a->now = plan(s, loops, pool_per_s(s));
+	a->tuned.plan = plan(s, most, tuned);
 	a->tuned.per_s = tuned;
 	a->utilisation = fmin(now * cpu_s / cpus, 1);
 	return 0;

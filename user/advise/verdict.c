@@ -22,6 +22,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "model/pool.h"
+
 struct reason_row {
 	const char *name;
 	double scale;
@@ -160,6 +162,7 @@ static bool already_async(const struct verdict_facts *f, const struct verdict_th
 			    f->shared_threads, t->shared_threads);
 
 	loop |= because(v, f->pooled, REASON_POOL, 0, 0);
+	(void)because(v, f->pooled && f->busy >= POOL_TAKEN, REASON_POOL_FULL, f->busy, POOL_TAKEN);
 	loop |= because(v, f->overlapping, REASON_RUNTIME, 0, 0);
 	if (loop)
 		(void)because(v, f->blocking_calls > 0, REASON_BLOCKING_CALLS, f->blocking_calls,

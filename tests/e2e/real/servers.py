@@ -170,6 +170,26 @@ def gunicorn_calls(downstream, *args):
 
 
 @contextlib.contextmanager
+def waitress_calls(downstream, threads):
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/"
+    with directory() as place, process(place / "log", "/usr/bin/python3", SERVICES / "waitress_app.py", port, threads,
+                                       ready=answers(url), env=environment(DOWNSTREAM=downstream.url)) as child:
+        yield Server(child, url)
+
+
+@contextlib.contextmanager
+def puma_calls(downstream, threads):
+    """One process, as many threads at all times."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/"
+    with directory() as place, process(
+            place / "log", "/usr/bin/puma", "--bind", f"tcp://127.0.0.1:{port}", "--threads", f"{threads}:{threads}",
+            SERVICES / "calls.ru", ready=answers(url), env=environment(DOWNSTREAM=downstream.url)) as child:
+        yield Server(child, url)
+
+
+@contextlib.contextmanager
 def uvicorn(downstream, database):
     """FastAPI behind one uvicorn process: /async calls downstream, /def queries the database."""
     port = free_port()

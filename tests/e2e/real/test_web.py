@@ -146,6 +146,36 @@ def test_gunicorn_with_a_thread_aside(threads, aside, database):
         found.expect(aside == "queries" or found.cpu_inside() <= 0.3, f"CPU inside requests: {found.cpu_inside():.1%}")
 
 
+def test_puma(downstream):
+    """Its threads leave a read that would block, and wait for their turn before they poll: no goroutines, though it looks so."""
+    with servers.puma_calls(downstream, 4) as server:
+        load, document = observe(server, server.url, generators.hey, 240, 4)
+    with Findings(document) as found:
+        found.expect_requests(load)
+        found.expect_latency(load)
+        found.expect_model("threads")
+        found.expect_sound()
+        found.expect_operations(load, downstream.address, 3)
+        expect_three_waits(found)
+        found.expect_part("network", at_least=0.7)
+
+
+def test_waitress(downstream):
+    """A thread that polls reads all requests, more of them than its pool has threads: it is a loop."""
+    with servers.waitress_calls(downstream, 4) as server:
+        load, document = observe(server, server.url, generators.hey, 240, 8)
+    with Findings(document) as found:
+        found.expect_requests(load)
+        found.expect_latency(load)
+        found.expect_model("event-loop+threads")
+        found.expect_sound()
+        found.expect_operations(load, downstream.address, 3)
+        found.expect_nothing_outside()
+        # What it can take is what its threads can, 4 in some 15 ms each, whatever its processor could.
+        now = found.service["advice"]["capacity_per_s"]["now"]
+        found.expect(now is None or now <= 4 / 0.015, f"capacity: 4 threads of 15 ms each, found {now} per second")
+
+
 def test_fastapi_executor(downstream, database):
     with servers.uvicorn(downstream, database) as server:
         load, document = observe(server, f"{server.url}/parts", generators.hey, 240, 4)
