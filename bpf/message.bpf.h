@@ -281,6 +281,7 @@ static __always_inline void server_send(struct conn *c, struct thread *t, u32 ti
 		if (totals && c->at_attach)
 			__sync_fetch_and_add(&totals->at_attach, 1);
 		c->at_attach = false;
+		c->arrival = 0; /* was of that one, if it was seen to arrive and not to be read */
 		thread_release(t);
 		thread_take_pending(t);
 		return;
