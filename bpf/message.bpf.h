@@ -280,8 +280,9 @@ static __always_inline void server_send(struct conn *c, struct thread *t, u32 ti
 		totals = totals_of(t->service);
 		if (totals && c->at_attach)
 			__sync_fetch_and_add(&totals->at_attach, 1);
+		if (c->at_attach) /* it may have been seen to arrive, if not to be read */
+			c->arrival = 0;
 		c->at_attach = false;
-		c->arrival = 0; /* was of that one, if it was seen to arrive and not to be read */
 		thread_release(t);
 		thread_take_pending(t);
 		return;
