@@ -78,14 +78,17 @@ def free_port():
 
 
 def followed(prof, service_pid):
-    """True once ioprof has a thread of the process in its snapshots: seen through its map of processes."""
+    """
+    True once ioprof follows the process: it is in its map of processes, where it is put first, and ioprof waits for its
+    next event, so that the threads that were there already have been taken in as well.
+    """
     maps = ioprof_run.bpf_ids(prof.pid, "map_id")
     for number in maps:
         shown = subprocess.run(["bpftool", "-j", "map", "show", "id", str(number)], capture_output=True, text=True)
         if '"name":"processes"' in shown.stdout.replace(" ", ""):
             key = [str(byte) for byte in service_pid.to_bytes(4, "little")]
-            return subprocess.run(["bpftool", "map", "lookup", "id", str(number), "key", *key],
-                                  capture_output=True).returncode == 0
+            found = subprocess.run(["bpftool", "map", "lookup", "id", str(number), "key", *key], capture_output=True)
+            return found.returncode == 0 and ioprof_run.observing(prof.pid)
     return False
 
 

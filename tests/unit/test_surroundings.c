@@ -212,6 +212,9 @@ static void memory_is_left_up_to_the_nearest_limit(void **state)
 	add_process(root, 10, "0", "0::/a/b\n");
 	assert_int_equal(read_room(root, 10).limit, 0);
 	assert_int_equal(read_room(root, 10).available, 0);
+	/* More than any machine has; it is a number all the same. */
+	machine_write(root, "/proc/meminfo", "MemAvailable: 18014398509481983 kB\n");
+	assert_int_equal(read_room(root, 10).available, 1ULL << 62);
 	machine_write(root, "/proc/meminfo", "MemTotal: 9 kB\nMemAvailable:  1048576 kB\n");
 	assert_int_equal(read_room(root, 10).available, 1024 * MIB);
 	machine_write(root, "/sys/fs/cgroup/a/memory.max", "536870912\n");

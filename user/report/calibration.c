@@ -75,21 +75,26 @@ static int take_cost(struct calibration *c, const char *name, const json_t *runs
 	size_t n = json_array_size(runs);
 	double us[MOST_RUNS];
 	double estimate;
+	struct prior prior;
 
 	if (cost == COST_COUNT || n == 0 || n > MOST_RUNS)
 		return -EBADMSG;
 	for (size_t i = 0; i < n; i++) {
 		us[i] = json_number_value(json_array_get(runs, i));
-		if (!json_is_number(json_array_get(runs, i)) || !is_cost(us[i] * US))
+		if (!json_is_number(json_array_get(runs, i)))
 			return -EBADMSG;
 	}
 	qsort(us, n, sizeof(*us), by_value);
 	estimate = (us[(n - 1) / 2] + us[n / 2]) / 2;
-	c->costs[cost] = (struct prior){
+	prior = (struct prior){
 		.estimate = estimate * US,
 		.lo = (us[0] - WIDER * fabs(estimate)) * US,
 		.hi = (us[n - 1] + WIDER * fabs(estimate)) * US,
 	};
+	/* The whole interval, as it is what the file holds and what is read back. */
+	if (!is_cost(prior.lo) || !is_cost(prior.hi))
+		return -EBADMSG;
+	c->costs[cost] = prior;
 	c->measured[cost] = true;
 	return 0;
 }

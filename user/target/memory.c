@@ -190,6 +190,12 @@ static double read_available(const char *root)
 	return INFINITY;
 }
 
+/* 0: not known. Files of other kernels may say more than there can be. */
+static uint64_t whole_bytes(double bytes)
+{
+	return isfinite(bytes) ? (uint64_t)fmin(bytes, 0x1p62) : 0;
+}
+
 int target_room_read(const char *root, const pid_t *pids, size_t n, struct target_room *ret_room)
 {
 	_cleanup_(cgroup_set_done) struct cgroup_set set = {0};
@@ -204,7 +210,7 @@ int target_room_read(const char *root, const pid_t *pids, size_t n, struct targe
 	if (r == -ENOMEM)
 		return r;
 	left = fmin(left, read_available(root));
-	ret_room->limit = isfinite(limit) ? (uint64_t)limit : 0;
-	ret_room->available = isfinite(left) ? (uint64_t)left : 0;
+	ret_room->limit = whole_bytes(limit);
+	ret_room->available = whole_bytes(left);
 	return 0;
 }
