@@ -314,7 +314,7 @@ static __always_inline void server_send(struct conn *c, struct thread *t, u32 ti
 		t->adopted = false;
 	}
 	t->open = false;
-	t->slice_answered = t->request == t->slice_request;
+	t->slice_to = t->request == t->slice_request ? now : 0;
 }
 
 /* A send that took only part of what it was given has left this mark. */

@@ -59,7 +59,8 @@ static __always_inline void request_begin(struct conn *c, struct thread *t, u32 
 	t->request = request_number(now);
 	t->open = true;
 	t->slice_request = t->request;
-	t->slice_opened = true;
+	t->slice_from = now;
+	t->slice_to = 0;
 	if (!t->requests++)
 		serving_begins(t->service);
 	__builtin_memset(c->done_ns, 0, sizeof(c->done_ns));

@@ -24,6 +24,22 @@
 #include "wait.bpf.h"
 
 /*
+ * Of the `missing` ns of a slice that it did not run, what lies in the stretch it worked for
+ * slice_request. Mostly it is one piece, when the hypervisor took the processor, and the longer
+ * stretch is the one it has made longer.
+ */
+static __always_inline s64 missing_of_request(const struct thread *t, s64 missing, u64 now)
+{
+	u64 from = t->slice_from > t->slice_start ? t->slice_from : t->slice_start;
+	u64 to = t->slice_to ? t->slice_to : now;
+	s64 mine = (s64)(to - from), others = (s64)(now - t->slice_start) - mine;
+
+	if (mine >= others)
+		return missing < mine ? missing : mine;
+	return missing > others ? missing - others : 0;
+}
+
+/*
  * The scheduler's own account of the slice that ends: it also charges what it takes to leave the
  * idle loop for the thread, which lies before the switch, and leaves out what the hypervisor took.
  * What differs moves between CPU and run queue, as long as the request is the same: of one that has
@@ -39,13 +55,17 @@ static __always_inline void correct_slice(struct thread *t, struct task_struct *
 	shift = (s64)(task->se.sum_exec_runtime - t->slice_exec) - (s64)(now - t->slice_start);
 	if (shift > (s64)t->slice_runnable)
 		shift = (s64)t->slice_runnable;
-	t->slice_start = 0;
 	t->cpu_ns += shift;
 	t->run_queue_ns -= shift;
-	/* What lies before the switch is not a request's that was read after it. */
-	if (t->request != t->slice_request || (t->slice_opened && shift > 0))
+	if (shift < 0)
+		shift = -missing_of_request(t, -shift, now);
+	else if (t->slice_from) /* what lies before the switch is not a request's that was read
+				   after it */
+		shift = 0;
+	t->slice_start = 0;
+	if (t->request != t->slice_request)
 		return;
-	if (!t->slice_answered) {
+	if (!t->slice_to) {
 		t->cost.ns[IOP_CPU] += shift;
 		t->cost.ns[IOP_RUN_QUEUE] -= shift;
 		return;
@@ -134,8 +154,8 @@ static __always_inline void slice_begin(struct thread *t, u64 wake, u64 now, u64
 	t->slice_exec = exec;
 	t->slice_runnable = now - wake;
 	t->slice_request = t->request;
-	t->slice_opened = false;
-	t->slice_answered = false;
+	t->slice_from = 0;
+	t->slice_to = 0;
 	t->run = RUN_ON_CPU;
 	t->since = now;
 }

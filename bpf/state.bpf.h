@@ -73,23 +73,22 @@ struct thread {
 	u64 observed_since;
 	u64 slice_start, slice_exec; /* when it was switched in, and the scheduler's account then */
 	u64 slice_runnable;	     /* how long it was runnable before */
-	u64 slice_request;	     /* what it worked for then */
+	u64 slice_request;	     /* what it worked for then, or has read since */
+	u64 slice_from, slice_to;    /* when it has read and answered it since; 0: it has not */
 	u64 cpu_base;		     /* the scheduler's account when it was first seen */
 	u64 cpu_ns, idle_ns, run_queue_ns, requests;
 	struct cost cost; /* since the last event, or held aside since the last send */
 	u32 service;
-	u32 pending;	     /* enum pending */
-	u32 wait_pending;    /* the same of the current wait */
-	u32 run;	     /* enum run_state */
-	u8 wait;	     /* enum wait_kind */
-	u8 wait_class;	     /* enum iop_part */
-	bool open;	     /* its request has not been answered yet by this thread */
-	bool adopted;	     /* its request was handed to it by one that works for it */
-	bool handed;	     /* it handed its request to another thread */
-	bool slice_opened;   /* it has read slice_request since it was switched in */
-	bool slice_answered; /* it has answered slice_request since it was switched in */
-	bool pooled;	     /* it works on requests that others read */
-	bool loop;	     /* proven to be an event loop */
+	u32 pending;	  /* enum pending */
+	u32 wait_pending; /* the same of the current wait */
+	u32 run;	  /* enum run_state */
+	u8 wait;	  /* enum wait_kind */
+	u8 wait_class;	  /* enum iop_part */
+	bool open;	  /* its request has not been answered yet by this thread */
+	bool adopted;	  /* its request was handed to it by one that works for it */
+	bool handed;	  /* it handed its request to another thread */
+	bool pooled;	  /* it works on requests that others read */
+	bool loop;	  /* proven to be an event loop */
 	bool green;  /* proven to run a scheduler of its own (goroutines): its futex waits are idle
 		      */
 	bool parked; /* its last message on a client-role socket would have blocked */

@@ -74,7 +74,7 @@ static void test_refuses_lines(void **state)
 		"{\"cost\": \"requests\", \"us\": [\"410\"]}",
 		"{\"cost\": \"requests\", \"us\": [410, null]}",
 		"{\"cost\": \"requests\", \"us\": [1e9]}",
-		"{\"cost\": \"requests\", \"us\": [99000]}", /* its interval could not be read back */
+		"{\"cost\": \"requests\", \"us\": [99000]}", /* above it with its interval */
 		"{\"cost\": \"requests\", \"us\": [-1e308, 1e308, 1e308]}",
 		"{\"cost\": \"requests\", \"us\": [1,2,3,4,5,6,7,8,9,10]}",
 		"{\"cost\": \"magic\", \"us\": [1]}",
