@@ -372,8 +372,10 @@ static __always_inline void message_counts(struct sock *sk, struct conn *c, stru
 		break;
 	default:
 		/* A socket pair: threads talking to each other. */
-		if (t->pending)
+		if (t->pending) {
 			thread_charge_pending(t);
+			t->pieces = 0; /* it may have waited for work */
+		}
 		break;
 	}
 	t->full = sending && c->role == ROLE_SERVER && sock_is_full(sk);

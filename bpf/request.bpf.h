@@ -42,7 +42,8 @@ static __always_inline void serving_begins(u32 service)
 		workers->most = workers->now;
 }
 
-/* A request that thread t began to read then. c->cost stays as it is. */
+/* A request that thread t began to read then. c->cost, and what t has waited for, stay as they are.
+ */
 static __always_inline void request_begin(struct conn *c, struct thread *t, u32 tid, u64 now)
 {
 	struct iop_totals *totals = totals_of(t->service);
@@ -54,8 +55,6 @@ static __always_inline void request_begin(struct conn *c, struct thread *t, u32 
 	    !request_is_answered(t->request))
 		t->loop = true;
 	thread_release(t);
-	t->pending_ns = 0;
-	t->pending = 0;
 	t->request = request_number(now);
 	t->open = true;
 	t->slice_request = t->request;
@@ -88,6 +87,8 @@ static __always_inline void request_begin(struct conn *c, struct thread *t, u32 
 static __always_inline void request_open(struct conn *c, struct thread *t, u32 tid, u64 now)
 {
 	cost_clear(&c->cost);
+	t->pending_ns = 0;
+	t->pending = 0;
 	request_begin(c, t, tid, now);
 }
 

@@ -110,13 +110,29 @@ static __always_inline void charge_wait(struct thread *t, u32 class, u64 ns, boo
 	thread_trace(t, class, TRACE_NO_PEER, ns);
 }
 
+/* Of a thread that nobody is seen to hand work: it may have waited for a peer's answer or a mutex.
+ */
+static __always_inline bool may_be_of_a_piece(const struct thread *t)
+{
+	switch (t->wait) {
+	case WAIT_SOCKET:
+		return true;
+	case WAIT_READY:
+		return !(t->wait_pending & (PENDING_EPOLL | PENDING_TIMEOUT));
+	case WAIT_FUTEX:
+		return t->plain;
+	default:
+		return false;
+	}
+}
+
 static __always_inline void close_wait(struct thread *t, u64 ns, u64 wake)
 {
 	bool idle = waits_for_work(t);
 
 	if (idle)
 		t->idle_ns += ns;
-	if (idle && (t->wait != WAIT_READY || t->wait_pending & (PENDING_EPOLL | PENDING_TIMEOUT)))
+	if (idle && !may_be_of_a_piece(t))
 		t->pieces = 0;
 	switch (t->wait) {
 	case WAIT_FUTEX:

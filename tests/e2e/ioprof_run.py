@@ -141,6 +141,11 @@ class Ioprof:
         assert status == 0, f"ioprof ended with {status}: {self.errors()}"
         return [json.loads(line) for line in self.output().splitlines()]
 
+    def documents(self):
+        """Those it has written so far, its position in the file left alone."""
+        written = os.pread(self.stdout.fileno(), 1 << 28, 0).decode(errors="replace")
+        return [json.loads(line) for line in written.splitlines(keepends=True) if line.endswith("\n")]
+
     def stop_all(self, sig=signal.SIGINT):
         """Ends it by a signal: the list of its documents."""
         self.process.send_signal(sig)

@@ -78,6 +78,37 @@ def test_attach_and_detach_under_load(model, db):
                    per_request["run_queue_s"] + 0.02 * truth["wait_s"]["network"] / n)
 
 
+@pytest.mark.parametrize("knobs, operations", [
+    pytest.param("--cpu=1000 --call={db},1,3000", 8, id="calls", marks=pytest.mark.vm),
+    pytest.param("--cpu=500 --call={db},2,2000 --lock-burn=300", 16, id="calls-and-lock"),
+])
+def test_attach_to_a_pool_that_is_never_idle(knobs, operations, db):
+    """Nobody is seen to hand it work: it is known by the parts it has done, and from then on all it does counts."""
+    connections = 4
+    with Service(*knobs.format(db=db).split(), "--threads=4", "--inner=4,8") as service, \
+            service.client(duration=60000, connections=connections) as client:
+        ioprof_run.wait_until(lambda: service.read_truth()["requests"] > 20, what="load")
+        with ioprof_run.Ioprof(["-p", service.pid, "-i", "1", "--json", "--no-traces"]) as prof:
+            def learnt():
+                docs = prof.documents()
+                return docs and service_of(docs[-1])["requests"]["completed"] >= 20 and not outside(docs[-1])
+
+            ioprof_run.wait_until(learnt, 50, "all pool threads known")
+            doc = prof.documents()[-1]
+            prof.stop_all()
+        client.process.kill()
+    found = service_of(doc)
+    check_losses(doc)
+    # Those in flight when the interval begins have done a part of their operations before, and the other way round.
+    true = operations * found["requests"]["completed"]
+    assert abs(found["requests"]["operations"] - true) <= operations * connections
+    assert found["concurrency_model"] == "threads"
+
+
+def outside(doc):
+    return sum(peer["operations_outside"] for peer in service_of(doc)["peers"])
+
+
 def sleeping_in_request(pid):
     """True while a thread of the service is in clock_nanosleep, which it calls for requests only."""
     calls = []
