@@ -99,10 +99,11 @@ static __always_inline void close_futex_wait(struct thread *t, u64 ns)
 /* A wait whose class is known when it ends. */
 static __always_inline void charge_wait(struct thread *t, u32 class, u64 ns, bool idle)
 {
-	asm volatile(""
-		     : "+r"(class)); /* the register that is checked must be the one that is used */
 	if (class >= IOP_WAITS)
 		return;
+	/* What is checked may not be the register that is used. */
+	_Static_assert(IOP_COSTS > 7, "the mask keeps within the array");
+	asm volatile("%0 &= 7" : "+r"(class));
 	t->cost.ns[class] += ns;
 	t->cost.waits++;
 	if (!idle)

@@ -40,7 +40,7 @@ def testbin(name):
     return str(Path(os.environ.get("IOPROF_TESTBIN", str(ROOT / "build/release/tests/bin"))) / name)
 
 
-def wait_until(condition, timeout=10.0, what="condition", pause=0.005):
+def wait_until(condition, timeout=30.0, what="condition", pause=0.005):
     """Polls until condition() is true and returns its value; TimeoutError names what never came."""
     deadline = time.monotonic() + timeout
     while True:

@@ -40,7 +40,7 @@ def durations(service):
 def test_attach_and_detach_under_load(model, db):
     queue = dict(connections=6, close=True) if model != "loop" else dict(connections=6)
     with Service("--cpu=1000", f"--call={db},3,4000", *MODELS[model]) as service, \
-            service.client(duration=8000 if GUEST else 4000, **queue) as client:
+            service.client(duration=16000 if GUEST else 4000, **queue) as client:
         ioprof_run.wait_until(lambda: service.read_truth()["requests"] > 20, what="load")
         earliest = service.read_truth()["requests"]
         with ioprof_run.start(service.pid) as prof:
@@ -123,7 +123,7 @@ def sleeping_in_request(pid):
 @pytest.mark.vm
 def test_attach_in_the_middle_of_a_request():
     """The request that was under way is counted apart; the next one on the same connection is whole."""
-    sleep_us = 5000000 if GUEST else 1500000
+    sleep_us = 10000000 if GUEST else 1500000
     with Service(f"--sleep={sleep_us}") as service, service.client(requests=2, connections=1) as client:
         ioprof_run.wait_until(lambda: sleeping_in_request(service.pid), what="a request under way")
         with ioprof_run.start(service.pid) as prof:
