@@ -55,8 +55,8 @@ enum iop_loss {
 	IOP_LOSS_COUNT, /* the kernel's own recursion counter follows in loss.def */
 };
 
-/* How many durations fell into each bucket, zeros left out. Map hists, per CPU; index service *
- * IOP_DISTS + dist. */
+/* How many durations fell into each bucket, zeros left out. Map hists, hist_copies of it one after
+ * the other, whose sum it is; index service * IOP_DISTS + dist. */
 struct iop_hist {
 	__u32 buckets[IOP_BUCKET_COUNT];
 };

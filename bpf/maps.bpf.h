@@ -109,9 +109,11 @@ MAP struct {
 	__type(value, struct iop_totals);
 } totals SEC(".maps");
 
+/* In as many copies as memory allows, up to one per CPU: spares the CPUs each other's cache lines,
+ * but what many CPUs times many services would take is more than a machine can spare. */
 MAP struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, IOP_DISTS); /* set by user space: services * IOP_DISTS */
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, IOP_DISTS); /* set by user space: copies * services * IOP_DISTS */
 	__type(key, u32);
 	__type(value, struct iop_hist);
 } hists SEC(".maps");
@@ -194,6 +196,7 @@ MAP struct {
 
 /* Written by user space before load (volatile: read anew) ... */
 extern const volatile unsigned int service_count;
+extern const volatile unsigned int hist_copies; /* a power of two */
 extern const volatile unsigned int peer_rows;
 extern const volatile unsigned int trace_budget;
 extern const volatile unsigned char syscall_kinds[IOP_SYSCALLS];

@@ -32,7 +32,7 @@ static __always_inline u64 shown(u32 dist, u64 ns, u64 wall)
  * are not counted. */
 __noinline int dist_commit(struct conn *c, u32 dist, u64 ns)
 {
-	u32 service, key;
+	u32 service, key, copy;
 	struct iop_totals *totals;
 	struct iop_hist *hist;
 	struct iop_max *max;
@@ -46,7 +46,8 @@ __noinline int dist_commit(struct conn *c, u32 dist, u64 ns)
 		return 0;
 	c->done_ns[dist] = ns;
 	service = c->service;
-	key = service * IOP_DISTS + dist;
+	copy = bpf_get_smp_processor_id() & (hist_copies - 1);
+	key = (copy * service_count + service) * IOP_DISTS + dist;
 	hist = bpf_map_lookup_elem(&hists, &key);
 	if (hist && (s64)was > 0)
 		hist_count(hist, was, -1);

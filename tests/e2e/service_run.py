@@ -142,6 +142,11 @@ class Client:
         self.process.wait(60)
         self.process.stdout.close()
 
+    def stop(self):
+        """Its figures, once what it has begun is answered; it begins no more."""
+        self.process.send_signal(signal.SIGINT)
+        return self.result()
+
     def result(self):
         """Its figures, once all requests are answered."""
         return json.loads(self.process.stdout.readline())

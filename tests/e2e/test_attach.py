@@ -40,7 +40,7 @@ def durations(service):
 def test_attach_and_detach_under_load(model, db):
     queue = dict(connections=6, close=True) if model != "loop" else dict(connections=6)
     with Service("--cpu=1000", f"--call={db},3,4000", *MODELS[model]) as service, \
-            service.client(duration=16000 if GUEST else 4000, **queue) as client:
+            service.client(duration=60000, **queue) as client:
         ioprof_run.wait_until(lambda: service.read_truth()["requests"] > 20, what="load")
         earliest = service.read_truth()["requests"]
         with ioprof_run.start(service.pid) as prof:
@@ -49,7 +49,7 @@ def test_attach_and_detach_under_load(model, db):
             ioprof_run.wait_until(lambda: service.read_truth()["requests"] > 100, what="requests observed")
             truth = service.read_truth()
             doc = prof.stop()
-            load = client.result()
+            load = client.stop()
         after = service.read_truth()["requests"]
     found = service_of(doc)
     check_losses(doc)
@@ -96,7 +96,7 @@ def test_attach_to_a_pool_that_is_never_idle(knobs, operations, db):
             ioprof_run.wait_until(learnt, 50, "all pool threads known")
             doc = prof.documents()[-1]
             prof.stop_all()
-        client.process.kill()
+        client.stop()
     found = service_of(doc)
     check_losses(doc)
     # Those in flight when the interval begins have done a part of their operations before, and the other way round.

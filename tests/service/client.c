@@ -97,7 +97,8 @@ static void conn_done(struct client *c, struct conn *conn)
 
 static bool load_is_over(const struct client *c)
 {
-	if (c->opts->requests && c->result.sent >= c->opts->requests)
+	if ((c->opts->requests && c->result.sent >= c->opts->requests) ||
+	    (c->opts->enough && *c->opts->enough))
 		return true;
 	return c->opts->duration_ns && clock_wall_ns() >= c->start_ns + c->opts->duration_ns;
 }

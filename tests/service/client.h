@@ -19,7 +19,9 @@ struct client_opts {
 	unsigned int idle;	  /* that only stay open */
 	uint64_t requests;	  /* in all; 0: no end */
 	uint64_t duration_ns;	  /* begin no request afterwards; 0: no end */
-	uint64_t think_ns;	  /* between response and next request */
+	/* Begin no request once it is set; NULL: no such end. */
+	const volatile sig_atomic_t *enough;
+	uint64_t think_ns; /* between response and next request */
 	double rate_per_s; /* > 0: open loop, Poisson arrivals; each waits for a free connection,
 			    * and its latency is from when it was due */
 	bool close;	   /* a connection per request */

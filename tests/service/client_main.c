@@ -141,17 +141,27 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
+static volatile sig_atomic_t enough;
+
+static void on_interrupt(int sig)
+{
+	(void)sig;
+	enough = 1;
+}
+
 int main(int argc, char **argv)
 {
 	const struct argp argp = {
 		.options = options, .parser = parse_option, .args_doc = "ADDRESS"};
-	struct run run = {.opts = {.connections = 1, .body_pieces = 1}};
+	const struct sigaction interrupt = {.sa_handler = on_interrupt};
+	struct run run = {.opts = {.connections = 1, .body_pieces = 1, .enough = &enough}};
 	struct client *client;
 	struct client_result result;
 	char byte;
 	int r;
 
 	(void)argp_parse(&argp, argc, argv, 0, NULL, &run);
+	(void)sigaction(SIGINT, &interrupt, NULL);
 	r = client_run(&run.opts, NULL, &client, &result);
 	if (r < 0) {
 		(void)fprintf(stderr, "client: %s\n", strerror(-r));

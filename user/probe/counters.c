@@ -76,21 +76,18 @@ int counters_sum(int fd, uint32_t key, size_t n, uint64_t *ret_sums)
 	return 0;
 }
 
-int counters_sum32(int fd, uint32_t key, size_t n, uint32_t *ret_sums)
+int counters_sum_hist(int fd, uint32_t key, uint32_t step, unsigned int copies,
+		      uint32_t ret_buckets[static IOP_BUCKET_COUNT])
 {
-	_cleanup_free_ unsigned char *values = NULL;
-	const uint32_t *value;
-	size_t cpus = 0;
-	int r;
+	struct iop_hist hist;
 
-	r = read_all(fd, key, n * sizeof(*ret_sums), &values, &cpus);
-	if (r < 0)
-		return r;
-	memset(ret_sums, 0, n * sizeof(*ret_sums));
-	value = (const uint32_t *)(const void *)values;
-	for (size_t cpu = 0; cpu < cpus; cpu++, value += n)
-		for (size_t i = 0; i < n; i++)
-			ret_sums[i] += value[i];
+	memset(ret_buckets, 0, sizeof(hist.buckets));
+	for (unsigned int copy = 0; copy < copies; copy++, key += step) {
+		if (bpf_map_lookup_elem(fd, &key, &hist))
+			return -errno;
+		for (size_t i = 0; i < IOP_BUCKET_COUNT; i++)
+			ret_buckets[i] += hist.buckets[i];
+	}
 	return 0;
 }
 

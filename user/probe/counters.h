@@ -24,11 +24,15 @@ int64_t counters_take_signed(uint64_t *last, uint64_t now);
 uint32_t counters_take32(uint32_t *last, uint32_t now);
 
 /*
- * Sums of a per-CPU map's value over all CPUs, as arrays of 64-bit or 32-bit counters. fd: the map,
- * n: counters per value, ret_sums: room for n. Returns 0 or -errno.
+ * Sums of a per-CPU map's value over all CPUs, as an array of 64-bit counters. fd: the map, n:
+ * counters per value, ret_sums: room for n. Returns 0 or -errno.
  */
 int counters_sum(int fd, uint32_t key, size_t n, uint64_t *ret_sums);
-int counters_sum32(int fd, uint32_t key, size_t n, uint32_t *ret_sums);
+
+/* The same of a distribution over the copies of map hists: at key, and so many times step behind
+ * it. */
+int counters_sum_hist(int fd, uint32_t key, uint32_t step, unsigned int copies,
+		      uint32_t ret_buckets[static IOP_BUCKET_COUNT]);
 
 /* The largest of each counter over all CPUs; the value is cleared. */
 int counters_take_max(int fd, uint32_t key, size_t n, uint64_t *ret_max);

@@ -16,6 +16,7 @@
 #define TRACE_ROWS_EACH 3072
 #define TRACE_ROWS_MOST 8192
 #define TRACE_LIMITS 12
+#define HISTS_BYTES (8u << 20) /* for copies of them; a single one may take more */
 
 static const char *const SET_NAMES[] = {
 	[PROBE_SOCKET_AUTO] = "auto",
@@ -104,6 +105,17 @@ static unsigned int trace_rows(unsigned int n_services)
 							      : TRACE_ROWS_MOST;
 }
 
+static unsigned int hist_copies(unsigned int n_services)
+{
+	size_t one = (size_t)n_services * IOP_DISTS * sizeof(struct iop_hist);
+	int cpus = libbpf_num_possible_cpus();
+	unsigned int copies = 1;
+
+	while ((int)copies < cpus && 2 * copies * one <= HISTS_BYTES)
+		copies *= 2;
+	return copies;
+}
+
 static int set_sizes(struct ioprof_bpf *skel, const struct programs_opts *opts)
 {
 	const struct {
@@ -115,7 +127,7 @@ static int set_sizes(struct ioprof_bpf *skel, const struct programs_opts *opts)
 		{skel->maps.unnamed, opts->n_services},
 		{skel->maps.serving, opts->n_services},
 		{skel->maps.maxima, opts->n_services * 2},
-		{skel->maps.hists, opts->n_services * IOP_DISTS},
+		{skel->maps.hists, skel->rodata->hist_copies * opts->n_services * IOP_DISTS},
 		{skel->maps.peer_ids, opts->max_peers},
 		{skel->maps.peers, opts->n_services + opts->max_peers},
 		{skel->maps.peer_maxima, 2 * (opts->n_services + opts->max_peers)},
@@ -139,6 +151,7 @@ static int configure(struct ioprof_bpf *skel, const struct programs_opts *opts)
 {
 	int r;
 
+	skel->rodata->hist_copies = hist_copies(opts->n_services);
 	choose_messages(skel, opts);
 	r = choose_storage(skel, opts);
 	if (r)

@@ -119,8 +119,9 @@ static int read_dists(struct probe *probe, uint32_t index, struct service *servi
 		return -ENOMEM;
 	for (unsigned int i = 0; i < IOP_DISTS; i++) {
 		key = index * IOP_DISTS + i;
-		r = counters_sum32(bpf_map__fd(probe->skel->maps.hists), key,
-				   sizeof(buckets) / sizeof(*buckets), buckets);
+		r = counters_sum_hist(bpf_map__fd(probe->skel->maps.hists), key,
+				      probe->skel->rodata->service_count * IOP_DISTS,
+				      probe->skel->rodata->hist_copies, buckets);
 		if (r < 0)
 			return r;
 		take_hist(past->hists[i], buckets, dist_of(service, i));
