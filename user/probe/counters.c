@@ -85,7 +85,7 @@ int counters_sum_hist(int fd, uint32_t key, uint32_t step, unsigned int copies,
 	for (unsigned int copy = 0; copy < copies; copy++, key += step) {
 		if (bpf_map_lookup_elem(fd, &key, &hist))
 			return -errno;
-		for (size_t i = 0; i < IOP_BUCKET_COUNT; i++)
+		for (unsigned int i = 0; i < IOP_BUCKET_COUNT; i++)
 			ret_buckets[i] += hist.buckets[i];
 	}
 	return 0;

@@ -111,7 +111,7 @@ static unsigned int hist_copies(unsigned int n_services)
 	int cpus = libbpf_num_possible_cpus();
 	unsigned int copies = 1;
 
-	while ((int)copies < cpus && 2 * copies * one <= HISTS_BYTES)
+	while ((int)copies < cpus && one * copies * 2 <= HISTS_BYTES)
 		copies *= 2;
 	return copies;
 }
