@@ -234,6 +234,9 @@ struct iop_listener_record {
 
 _Static_assert(sizeof(struct iop_listener_record) == 16, "no padding");
 
+/* sample_to: until further notice. */
+#define IOP_NO_END (~0ull)
+
 /* What a system call waits for when it blocks. Table syscall_kinds in .rodata, index: system call
  * number. */
 enum iop_kind {

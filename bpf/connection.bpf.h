@@ -24,13 +24,32 @@
 #define UNIX_PATH_OFFSET \
 	2 /* of sun_path in struct sockaddr_un, whose length counts the family in */
 
-static __always_inline struct conn *conn_lookup(struct sock *sk)
+/* As the last window it was used in left it. */
+static __always_inline struct conn *conn_find(struct sock *sk)
 {
 	u64 key = (u64)sk;
 
 	if (has_socket_storage)
 		return bpf_sk_storage_get(&conns, sk, NULL, 0);
 	return bpf_map_lookup_elem(&conns_hash, &key);
+}
+
+static __always_inline bool conn_is_current(const struct conn *c)
+{
+	return window_open && c->window == window_open;
+}
+
+/* As thread_renew(): a request may be worked on that was read meanwhile. window.bpf.c. */
+int conn_renew(struct conn *c);
+
+/* In the window that is open. */
+static __always_inline struct conn *conn_lookup(struct sock *sk)
+{
+	struct conn *c = conn_find(sk);
+
+	if (c && c->window != window_open)
+		conn_renew(c);
+	return c;
 }
 
 /* An empty connection. NULL where that cannot be: no memory, or a socket being torn down. */
@@ -46,6 +65,8 @@ static __always_inline struct conn *conn_new(struct sock *sk)
 		bpf_map_update_elem(&conns_hash, &key, &none, BPF_NOEXIST);
 		c = bpf_map_lookup_elem(&conns_hash, &key);
 	}
+	if (c)
+		c->window = window_open;
 	return c;
 }
 

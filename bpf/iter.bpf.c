@@ -13,8 +13,8 @@
 
 #define TCP_ESTABLISHED 1
 
-/* Threads of the observed processes that exist already. What waits now has been waiting since now,
- * not unseen. */
+/* Threads of the observed processes that exist already, at attach and when a window opens. What
+ * waits now has been waiting since now, not unseen. */
 SEC("iter/task")
 int find_threads(struct bpf_iter__task *ctx)
 {
@@ -28,14 +28,21 @@ int find_threads(struct bpf_iter__task *ctx)
 		return 0;
 	tgid = task->tgid;
 	process = bpf_map_lookup_elem(&processes, &tgid);
-	if (!process || thread_lookup(task))
+	if (!process)
+		return 0;
+	t = thread_find(task);
+	if (t && (thread_is_current(t) || !window_open))
 		return 0;
 	now = bpf_ktime_get_ns();
-	t = thread_create(task, process->service, now);
-	if (!t)
-		return 0;
-	t->cpu_base = task->se.sum_exec_runtime;
-	t->green = t->loop = process->green == IOP_GREEN_YES;
+	if (t) {
+		thread_renew(t);
+	} else {
+		t = thread_create(task, process->service, now);
+		if (!t)
+			return 0;
+		t->cpu_base = task->se.sum_exec_runtime;
+		t->green = t->loop = process->green == IOP_GREEN_YES;
+	}
 	state = task_state(task) & TASK_STATES;
 	if (task->on_cpu) {
 		t->run = RUN_ON_CPU;
@@ -93,7 +100,7 @@ int find_sockets(struct bpf_iter__task_file *ctx)
 		return 0;
 	if (state == TCP_LISTEN)
 		listener_add(sk, family, process ? process->service : IOP_NOT_OURS);
-	if (!process || state != TCP_ESTABLISHED || conn_lookup(sk) ||
+	if (!process || state != TCP_ESTABLISHED || conn_find(sk) ||
 	    role_of(sk, family, true) != ROLE_SERVER)
 		return 0;
 	c = conn_new(sk);
@@ -144,14 +151,14 @@ int report_threads(struct bpf_iter__task *ctx)
 
 	if (!task)
 		return 0;
-	t = thread_lookup(task);
+	t = thread_find(task);
 	if (!t || t->ended)
 		return 0;
-	now = bpf_ktime_get_ns();
+	now = observed_until(t);
 	since = t->since;
 	ns = now > since ? now - since : 0;
 	record.start_time = task->start_time;
-	record.observed_ns = now - t->observed_since;
+	record.observed_ns = observed_ns(t, now);
 	record.idle_ns = t->idle_ns;
 	record.cpu_ns = task->se.sum_exec_runtime - t->cpu_base;
 	record.cpu_observed_ns = t->cpu_ns;

@@ -29,7 +29,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	u64 now = bpf_ktime_get_ns();
 	struct thread *of, *t;
 
-	of = thread_lookup(parent);
+	of = thread_find(parent);
 	if (!of)
 		return 0;
 	t = thread_create(child, of->service, now);
@@ -44,7 +44,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	}
 	/* A thread started by one that has read a request works for it, as one woken for it does.
 	 */
-	if (of->request && of->open && !of->adopted && !of->loop) {
+	if (thread_is_current(of) && of->request && of->open && !of->adopted && !of->loop) {
 		t->pooled = true;
 		thread_adopt(t, of->request);
 	}
@@ -55,7 +55,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)
 {
-	struct thread *t = thread_lookup(task);
+	struct thread *t = thread_find(task);
 	struct iop_process *process;
 	u32 tgid;
 
@@ -67,15 +67,17 @@ int BPF_PROG(on_exec, struct task_struct *task)
 		process->green = IOP_GREEN_UNKNOWN;
 		process->locks_size = 0;
 	}
-	thread_release(t);
-	thread_take_pending(t);
+	if (thread_is_current(t)) {
+		thread_release(t);
+		thread_take_pending(t);
+	}
 	t->loop = t->green = t->parked = t->full = t->in_epoll = false;
 	return 0;
 }
 
 /* A worker is gone. */
 static __always_inline void serving_ended(struct thread *t, struct iop_totals *totals, bool process,
-					  u64 now)
+					  u64 until)
 {
 	u32 service = t->service;
 	struct iop_serving *workers = bpf_map_lookup_elem(&serving, &service);
@@ -83,7 +85,7 @@ static __always_inline void serving_ended(struct thread *t, struct iop_totals *t
 	__sync_fetch_and_add(&totals->ended_serving, 1);
 	if (process)
 		__sync_fetch_and_add(&totals->ended_serving_processes, 1);
-	__sync_fetch_and_add(&totals->ended_serving_ns, now - t->observed_since);
+	__sync_fetch_and_add(&totals->ended_serving_ns, observed_ns(t, until));
 	__sync_fetch_and_add(&totals->ended_serving_idle_ns, t->idle_ns);
 	if (workers)
 		__sync_fetch_and_add(&workers->now, -1);
@@ -91,11 +93,10 @@ static __always_inline void serving_ended(struct thread *t, struct iop_totals *t
 
 /* The scheduler's account of the running thread, which lags until the next tick or switch: all of a
  * process that lived for less. */
-static __always_inline u64 account(const struct thread *t, struct task_struct *task, u64 now)
+static __always_inline u64 account(const struct thread *t, u64 ns, u64 now)
 {
-	u64 ns = task->se.sum_exec_runtime, least;
+	u64 least = t->slice_exec + (now - t->slice_start);
 
-	least = t->slice_exec + (now - t->slice_start);
 	return t->slice_start && least > ns ? least : ns;
 }
 
@@ -103,25 +104,29 @@ static __always_inline u64 account(const struct thread *t, struct task_struct *t
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
-	struct thread *t = thread_lookup(task);
+	struct thread *t = thread_find(task);
 	struct iop_totals *totals;
 	u32 pid = task->pid, tgid = task->tgid;
-	u64 now;
+	u64 until, cpu_ns;
 
 	if (!t)
 		return 0;
-	now = bpf_ktime_get_ns();
-	thread_charge(t, now);
-	if (t->adopted && t->open)
-		thread_share(t);
-	if (t->asked)
-		in_flight_add(t->asked - 1, -1);
+	until = observed_until(t);
+	cpu_ns = task->se.sum_exec_runtime;
+	if (thread_is_current(t)) {
+		thread_charge(t, until);
+		if (t->adopted && t->open)
+			thread_share(t);
+		if (t->asked)
+			in_flight_add(t->asked - 1, -1);
+		cpu_ns = account(t, cpu_ns, until);
+	}
 	totals = totals_of(t->service);
 	if (totals) {
-		__sync_fetch_and_add(&totals->ended_cpu_ns, account(t, task, now) - t->cpu_base);
+		__sync_fetch_and_add(&totals->ended_cpu_ns, cpu_ns - t->cpu_base);
 		__sync_fetch_and_add(&totals->ended_cpu_observed_ns, t->cpu_ns);
 		if (t->requests)
-			serving_ended(t, totals, pid == tgid, now);
+			serving_ended(t, totals, pid == tgid, until);
 	}
 	t->ended = true;
 	if (pid == tgid)

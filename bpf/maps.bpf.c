@@ -24,5 +24,10 @@ const volatile unsigned char syscall_kinds[IOP_SYSCALLS] = {};
 
 unsigned int observing = 0;
 unsigned int epoch = 0;
+unsigned int window_open = 0;
+unsigned long window_opened = 0;
+unsigned long window_closed = 0;
+unsigned long sample_from = 0;
+unsigned long sample_to = 0;
 unsigned int peers_used = 0;
 unsigned long messages_rescued = 0;

@@ -204,6 +204,15 @@ extern const volatile unsigned char syscall_kinds[IOP_SYSCALLS];
 extern unsigned int observing;
 /* ... which half of maxima is being written ... */
 extern unsigned int epoch;
+/*
+ * ... when is observed. Between windows the programs leave everything alone but who belongs to a
+ * service. Of what a window shows, the requests that are opened from sample_from to sample_to are
+ * the sample: what is counted. The time before lets them be seen to arrive, the time after lets
+ * them end ...
+ */
+extern unsigned int window_open;		   /* its number, from 1 on; 0: none is */
+extern unsigned long window_opened, window_closed; /* the last time */
+extern unsigned long sample_from, sample_to;
 /* ... and by the programs: rows of peers in use, and messages that only the second of two programs
  * saw (preempted.bpf.c). */
 extern unsigned int peers_used;
@@ -219,6 +228,29 @@ static __always_inline void peak_take(struct iop_peak *peak, u64 value)
 	} else if (value > peak->value[half]) {
 		peak->value[half] = value;
 	}
+}
+
+/* Whether what happened then is of the sample. */
+static __always_inline bool in_sample(u64 at)
+{
+	return at - sample_from < sample_to - sample_from;
+}
+
+static __always_inline bool in_sample_now(void)
+{
+	return (window_open == 1 && sample_to == IOP_NO_END) || in_sample(bpf_ktime_get_ns());
+}
+
+/* The bits of a request's number: when it was opened, on which CPU, and whether it is of the
+ * sample. No CPU opens two in the same nanosecond. */
+static __always_inline u64 request_number(u64 now)
+{
+	return now << 9 | (bpf_get_smp_processor_id() & 0xff) << 1 | in_sample(now);
+}
+
+static __always_inline bool request_in_sample(u64 request)
+{
+	return request & 1;
 }
 
 static __always_inline void count_loss(enum iop_loss loss)

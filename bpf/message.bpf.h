@@ -65,7 +65,7 @@ static __always_inline void loop_blocked_by(struct thread *t, u32 row, u64 ns)
 	struct iop_peer *peer;
 
 	loop_blocked(t, IOP_NETWORK, ns);
-	if (!stops_loop(t))
+	if (!stops_loop(t) || !in_sample_now())
 		return;
 	peer = bpf_map_lookup_elem(&peers, &row);
 	if (peer)
@@ -150,7 +150,7 @@ static __always_inline void operation_answered(struct conn *c, struct thread *t,
 	operation_ends(c);
 	asm volatile(""
 		     : "+r"(bin)); /* the register that is checked must be the one that is used */
-	if (!peer || !c->in_flight || bin >= IOP_IN_FLIGHT_BINS)
+	if (!peer || !c->in_flight || bin >= IOP_IN_FLIGHT_BINS || !in_sample(now))
 		return;
 	__sync_fetch_and_add(&peer->loads[bin].operations, 1);
 	__sync_fetch_and_add(&peer->loads[bin].ns, until - c->start);
@@ -169,7 +169,10 @@ static __always_inline void operation_counts(struct conn *c, struct thread *t, u
 			c->wait_ns = io_ns;
 	}
 	t->cost.operations++;
-	peer_count(c, c->wait_ns);
+	if (t->request ? request_in_sample(t->request) : in_sample(now))
+		peer_count(c, c->wait_ns);
+	else
+		c->counted = false;
 }
 
 static __always_inline void client_receive(struct conn *c, struct thread *t, u64 now)
@@ -278,7 +281,7 @@ static __always_inline void server_send(struct conn *c, struct thread *t, u32 ti
 	if (c->state == CONN_IDLE) {
 		/* The answer to a request that was open at attach. */
 		totals = totals_of(t->service);
-		if (totals && c->at_attach)
+		if (totals && c->at_attach && window_open == 1)
 			__sync_fetch_and_add(&totals->at_attach, 1);
 		if (c->at_attach) /* it may have been seen to arrive, if not to be read */
 			c->arrival = 0;

@@ -126,6 +126,10 @@ __noinline int request_commit(struct conn *c, u64 now, bool loop)
 
 	if (!c)
 		return 0;
+	if (!request_in_sample(c->id)) {
+		c->state = CONN_RESPONDED;
+		return 0;
+	}
 	service = c->service;
 	totals = totals_of(service);
 	shared = bpf_map_lookup_elem(&sharing, &service);

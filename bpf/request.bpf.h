@@ -14,13 +14,6 @@
 
 #include "thread.bpf.h"
 
-/* The bits of a request's number: when it was opened, and on which CPU. No CPU opens two in the
- * same nanosecond. */
-static __always_inline u64 request_number(u64 now)
-{
-	return now << 8 | (bpf_get_smp_processor_id() & 0xff);
-}
-
 /*
  * Functions of their own to the verifier, which looks at them once instead of at every call.
  * request.bpf.c.
@@ -75,9 +68,11 @@ static __always_inline void request_begin(struct conn *c, struct thread *t, u32 
 	c->opener = tid;
 	c->loop = t->loop;
 	c->state = CONN_OPEN;
-	trace_begin(c);
 	if (t->green) /* whose goroutines go on on other threads */
 		share_begin(c->id, c->service, &share);
+	if (!in_sample(now))
+		return;
+	trace_begin(c);
 	if (totals)
 		__sync_fetch_and_add(t->loop ? &totals->opened_by_loop : &totals->opened_by_worker,
 				     1);
@@ -105,9 +100,9 @@ static __always_inline void request_abort(struct conn *c)
 	if (share) /* those who still work for it go on to another */
 		share->answered = 1;
 	bpf_map_delete_elem(&traces, &c->id);
-	c->id = 0;
-	if (totals)
+	if (totals && request_in_sample(c->id))
 		__sync_fetch_and_add(&totals->aborted, 1);
+	c->id = 0;
 }
 
 /* Gathers what other threads, or this one before it went on to something else, have spent on it. */
@@ -124,8 +119,10 @@ static __always_inline void request_collect(struct conn *c)
 		share->answered = 1;
 		cost_collect(&c->cost, &share->cost);
 	}
+	if (c->state != CONN_OPEN || !request_in_sample(c->id))
+		return;
 	cost = bpf_map_lookup_elem(&unnamed, &service);
-	if (cost && c->state == CONN_OPEN)
+	if (cost)
 		cost_collect(&c->cost, cost);
 }
 

@@ -71,7 +71,7 @@ static __always_inline void correct_slice(struct thread *t, struct task_struct *
 		return;
 	}
 	totals = totals_of(t->service);
-	if (totals) {
+	if (totals && request_in_sample(t->request)) {
 		__sync_fetch_and_add(&totals->sum_ns[IOP_CPU], shift);
 		__sync_fetch_and_add(&totals->sum_ns[IOP_RUN_QUEUE], -shift);
 	}

@@ -83,6 +83,8 @@ int BPF_PROG(on_readable, struct sock *sk)
 {
 	struct conn *c = NULL;
 
+	if (!window_open)
+		return 0;
 	if (!has_socket_storage || sk->sk_bpf_storage)
 		c = conn_lookup(sk);
 	if (!c)
@@ -103,7 +105,7 @@ int BPF_PROG(on_segment, struct sock *sk, struct sk_buff *skb)
 		(struct tcp_skb_cb *)((char *)skb + bpf_core_field_offset(skb->cb));
 	struct conn *c;
 
-	if (BPF_CORE_READ(control, end_seq) == BPF_CORE_READ(control, seq))
+	if (!window_open || BPF_CORE_READ(control, end_seq) == BPF_CORE_READ(control, seq))
 		return 0;
 	c = conn_lookup(sk);
 	if (c)
@@ -123,19 +125,21 @@ int BPF_PROG(on_tcp_state, struct sock *sk, int oldstate, int newstate)
 	u64 key;
 
 	if (newstate == TCP_LISTEN) {
-		t = thread_current();
+		t = thread_find(bpf_get_current_task_btf());
 		if (t)
 			listener_add(sk, sock_family(sk), t->service);
 		return 0;
 	}
 	if (newstate != TCP_CLOSE && newstate != TCP_FIN_WAIT1 && newstate != TCP_LAST_ACK)
 		return 0;
-	c = conn_lookup(sk);
+	c = conn_find(sk);
 	if (!c)
 		return 0;
-	if (c->role == ROLE_SERVER && c->state == CONN_OPEN)
-		request_abort(c);
-	operation_ends(c);
+	if (conn_is_current(c)) {
+		if (c->role == ROLE_SERVER && c->state == CONN_OPEN)
+			request_abort(c);
+		operation_ends(c);
+	}
 	if (!has_socket_storage && newstate == TCP_CLOSE) {
 		key = (u64)sk;
 		bpf_map_delete_elem(&conns_hash, &key);

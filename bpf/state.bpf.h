@@ -79,6 +79,7 @@ struct thread {
 	u64 cpu_ns, idle_ns, run_queue_ns, requests;
 	struct cost cost; /* since the last event, or held aside since the last send */
 	u32 service;
+	u32 window;	  /* in which all of this was seen */
 	u32 pending;	  /* enum pending */
 	u32 wait_pending; /* the same of the current wait */
 	u32 run;	  /* enum run_state */
@@ -129,6 +130,7 @@ struct conn {
 	u64 start;   /* first byte read (server); last byte sent (client) */
 	u64 wait_ns; /* client: waited for this operation so far */
 	u32 service;
+	u32 window; /* in which all of this was seen */
 	u32 peer;   /* client: row of the map peers */
 	u32 opener; /* server: thread that read the request */
 	u8 role;

@@ -7,8 +7,15 @@
 #include "maps.bpf.h"
 #include "trace.bpf.h"
 
-/* An observed thread's state, NULL for all others. Cheapest for those. */
-static __always_inline struct thread *thread_lookup(struct task_struct *task)
+/*
+ * What a thread did in an earlier window is over, and what it did between then and now was not
+ * seen. Function of its own to the verifier: window.bpf.c.
+ */
+int thread_renew(struct thread *t);
+
+/* An observed thread's state as the last window it was seen in left it, NULL for all others.
+ * Cheapest for those. */
+static __always_inline struct thread *thread_find(struct task_struct *task)
 {
 	struct thread *t;
 	u32 pid;
@@ -27,6 +34,35 @@ static __always_inline struct thread *thread_lookup(struct task_struct *task)
 	}
 	pid = BPF_CORE_READ(task, pid);
 	return bpf_map_lookup_elem(&threads_hash, &pid);
+}
+
+static __always_inline bool thread_is_current(const struct thread *t)
+{
+	return window_open && t->window == window_open;
+}
+
+/* The same in the window that is open; NULL between windows. */
+static __always_inline struct thread *thread_lookup(struct task_struct *task)
+{
+	struct thread *t;
+
+	if (!window_open)
+		return NULL;
+	t = thread_find(task);
+	if (t && t->window != window_open)
+		thread_renew(t);
+	return t;
+}
+
+/* Until when it has been observed, and how long. */
+static __always_inline u64 observed_until(const struct thread *t)
+{
+	return thread_is_current(t) ? bpf_ktime_get_ns() : window_closed;
+}
+
+static __always_inline u64 observed_ns(const struct thread *t, u64 until)
+{
+	return until > t->observed_since ? until - t->observed_since : 0;
 }
 
 static __always_inline struct thread *thread_current(void)
@@ -53,6 +89,7 @@ static __always_inline struct thread *thread_create(struct task_struct *task, u3
 		return NULL;
 	}
 	t->service = service;
+	t->window = window_open;
 	t->since = now;
 	t->observed_since = now;
 	return t;
@@ -133,7 +170,7 @@ static __always_inline void loop_blocked(struct thread *t, u32 class, u64 ns)
 	u32 key = t->service * IOP_WAITS + class;
 	struct iop_blocked_class *row;
 
-	if (!stops_loop(t) || !ns || class >= IOP_WAITS)
+	if (!stops_loop(t) || !ns || class >= IOP_WAITS || !in_sample_now())
 		return;
 	row = bpf_map_lookup_elem(&blocked, &key);
 	if (!row)
@@ -173,7 +210,7 @@ static __always_inline void count_worked(const struct thread *t)
 {
 	struct iop_totals *totals = totals_of(t->service);
 
-	if (totals)
+	if (totals && in_sample_now())
 		__sync_fetch_and_add(t->adopted || thread_is_pooled(t) ? &totals->pool_ns
 								       : &totals->own_ns,
 				     cost_worked_ns(&t->cost));
@@ -184,8 +221,10 @@ static __always_inline void cost_to_unnamed(struct thread *t)
 	u32 service = t->service;
 	struct cost *cost = bpf_map_lookup_elem(&unnamed, &service);
 
-	if (cost)
+	if (cost && in_sample_now())
 		cost_move(cost, &t->cost);
+	else
+		cost_clear(&t->cost);
 	service_shares(service);
 }
 
@@ -354,7 +393,7 @@ static __always_inline void thread_adopt(struct thread *t, u64 request)
 	t->pending_ns = 0;
 	t->pending = 0;
 	t->adopted = true;
-	if (totals)
+	if (totals && in_sample_now())
 		__sync_fetch_and_add(&totals->handed_off, 1);
 	thread_share(t); /* there from the start, to be marked when the request is answered */
 }

@@ -75,6 +75,20 @@ static int draw_losses(const struct pane *pane, int row, const struct snapshot *
 	return row;
 }
 
+static int draw_sample(const struct pane *pane, int row, const struct snapshot *s)
+{
+	char words[256];
+
+	if (s->sampled_ns >= s->duration_ns)
+		return row;
+	(void)snprintf(
+		words, sizeof(words),
+		"requests of %s in %s were measured, to keep the probes within --max-overhead",
+		figure_duration((double)s->sampled_ns / 1e9).text,
+		figure_duration((double)s->duration_ns / 1e9).text);
+	return draw_item(pane, row, ROLE_WARN, "sample", words);
+}
+
 static int draw_requests(const struct pane *pane, int row, const struct service *service)
 {
 	const struct requests *r = &service->requests;
@@ -189,6 +203,7 @@ void view_quality_draw(const struct pane *pane, const struct view_input *input,
 	}
 	row = draw_losses(pane, 0, input->s);
 	row = draw_checks(pane, row, service);
+	row = draw_sample(pane, row, input->s);
 	row = draw_requests(pane, row, service);
 	row = draw_cost(pane, row, input->s);
 	row = draw_notes(pane, row, "this kernel", input->s->notes, input->s->n_notes);

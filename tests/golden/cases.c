@@ -97,7 +97,7 @@ static struct snapshot *one_service(const char *name, size_t n_pids)
 	struct snapshot *s = must(snapshot_new(1));
 
 	s->start_unix_ns = 1795372757123456789;
-	s->duration_ns = 10 * S;
+	s->duration_ns = s->sampled_ns = 10 * S;
 	s->services[0].name = must(strdup(name));
 	set_pids(&s->services[0], 4711, n_pids);
 	return s;
@@ -309,6 +309,8 @@ static struct snapshot *make_losses(void)
 	serve_as_workers(service, 1);
 	service->workers.count = 200;
 	service->evidence.threads_serving = 180;
+	s->sampled_ns = 1250000000;
+	s->losses[LOSS_CUT] = 3;
 	s->losses[LOSS_SHARES] = 12345;
 	s->losses[LOSS_RECURSION] = 1;
 	succeed(service_add_note(
@@ -345,7 +347,7 @@ static struct snapshot *make_two_services(void)
 	struct snapshot *s = must(snapshot_new(2));
 
 	s->start_unix_ns = 1795372800000000000;
-	s->duration_ns = 61 * S;
+	s->duration_ns = s->sampled_ns = 61 * S;
 	for (unsigned int i = 0; i < 2; i++) {
 		struct service *service = &s->services[i];
 
@@ -391,7 +393,7 @@ static struct snapshot *make_second(void)
 	struct service *service = &s->services[0];
 
 	s->start_unix_ns += 10 * (int64_t)S;
-	s->duration_ns = 5 * S;
+	s->duration_ns = s->sampled_ns = 5 * S;
 	add_load(service, &(struct load){.n = 77,
 					 .queue_ns = 900 * US,
 					 .parts_ns = {[PART_CPU] = 9 * MS,

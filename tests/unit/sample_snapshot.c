@@ -90,7 +90,7 @@ struct snapshot *sample_snapshot(const struct sample_model *m)
 	struct service *service = &s->services[0];
 
 	s->start_unix_ns = 1795372757123456789;
-	s->duration_ns = (uint64_t)(m->duration_s * 1e9);
+	s->duration_ns = s->sampled_ns = (uint64_t)(m->duration_s * 1e9);
 	service->name = must(strdup("gunicorn"));
 	service->pids = must(calloc(1, sizeof(*service->pids)));
 	service->pids[0] = 4711;

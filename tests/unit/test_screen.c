@@ -30,7 +30,7 @@ static int set_up(void **state)
 	assert_non_null(f);
 	f->s = snapshot_new(3);
 	assert_non_null(f->s);
-	f->s->duration_ns = 1000000000;
+	f->s->duration_ns = f->s->sampled_ns = 1000000000;
 	for (size_t i = 0; i < 3; i++) {
 		struct service *service = &f->s->services[i];
 

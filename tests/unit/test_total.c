@@ -31,7 +31,7 @@ static struct snapshot *make(const char *const *names, size_t n)
 	struct snapshot *s = snapshot_new(n);
 
 	s->start_unix_ns = 1000;
-	s->duration_ns = INTERVAL_NS;
+	s->duration_ns = s->sampled_ns = INTERVAL_NS;
 	for (size_t i = 0; i < n; i++) {
 		s->services[i].name = copy_of(names[i]);
 		s->services[i].requests.completed = 1;

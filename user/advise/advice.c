@@ -189,7 +189,7 @@ static struct verdict_facts facts_of(const struct snapshot *snapshot, const stru
 		.overlapping = stack_has(service, "go") || stack_has(service, "node"),
 		.blocking_calls = advice_blocking_kinds(a),
 		.missing = s->missing,
-		.requests = service->requests.completed,
+		.requests = derive_requests_seen(snapshot, service),
 		.sampled = s->evidence.n_traces,
 		.truncated = truncated_share(s),
 		.closure = derive_closure(service),

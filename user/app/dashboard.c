@@ -207,7 +207,7 @@ static int read_live(struct dashboard *d)
 
 	d->over = d->over || d->opts->observation->too_costly;
 	/* While the picture is held, what is seen adds up in the observation. */
-	if (r < 0 || d->screen.paused)
+	if (r < 0 || d->screen.paused || !d->opts->observation->unreported)
 		return r;
 	return take_snapshot(d, TAKE(d->opts->observation->unreported));
 }

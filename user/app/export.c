@@ -250,9 +250,8 @@ static int end_interval(struct exporting *e)
 {
 	int r;
 
-	r = observation_read(&e->observation);
-	if (r < 0)
-		return r;
+	if (!e->observation.unreported) /* a sample is being taken */
+		return 0;
 	if (e->seeded) {
 		total_free(e->total);
 		e->total = total_new();
@@ -325,7 +324,9 @@ static int handle_event(struct exporting *e, enum watch_event event)
 		return 1;
 	if (e->due == DUE_END)
 		return 0;
-	r = end_interval(e);
+	r = observation_read(&e->observation);
+	if (r == 0)
+		r = end_interval(e);
 	if (r < 0 || e->stdout_error || e->observation.too_costly)
 		return r;
 	schedule(e);
@@ -447,8 +448,11 @@ static void push_rest(struct exporting *e)
  * status. */
 static int finish(struct exporting *e, int error)
 {
-	if (!error && e->stdout_error != -EPIPE)
-		error = end_interval(e);
+	if (!error && e->stdout_error != -EPIPE) {
+		error = observation_read_last(&e->observation);
+		if (!error)
+			error = end_interval(e);
+	}
 	push_rest(e);
 	observation_stop(&e->observation);
 	/* Figures that no longer change would look like a service without requests. */

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysinfo.h>
 
 #include "app/exit_status.h"
 #include "app/privileges.h"
@@ -24,27 +23,26 @@
 /* How much of the service's name the progress line shows. */
 #define NAME_COLUMNS 24
 
-/* Whether the probes took more than they may in this interval; if so it says that. Short intervals
- * do not count: a burst is no burden. 0 or -ENOMEM. */
-static int check_cost(struct observation *o, struct snapshot *s)
-{
-	double share = derive_probe_cpu_s(s) / get_nprocs() * (double)CLOCK_NS_PER_S /
-		       (double)s->duration_ns;
+/* How long the probes may take what they were allowed before and did not take. */
+#define KEPT_NS (10 * CLOCK_NS_PER_S)
+#define DEFAULT_KEPT_NS (60 * CLOCK_NS_PER_S)
+#define DEFAULT_MAX_OVERHEAD 0.01
 
-	if (!(o->max_overhead > 0) || o->too_costly ||
-	    s->duration_ns < OBSERVATION_COST_NS * 9 / 10)
-		return 0;
-	if (!(share > o->max_overhead))
-		return 0;
-	o->too_costly = true;
-	log_error("the probes took %.2g %% of the machine's processors, --max-overhead is %.2g %%: "
-		  "this ends the observation; allow more, or observe fewer services",
-		  share * 100, o->max_overhead * 100);
-	return snapshot_add_note(s, "The observation ended early: the probes took more of the "
-				    "machine's processors than --max-overhead allows.");
+static int note_sample(const struct observation *o, struct snapshot *s)
+{
+	if (s->sampled_ns < s->duration_ns &&
+	    snapshot_add_note(s,
+			      "Requests were measured part of the time, to keep the probes within "
+			      "--max-overhead: counts and sums are estimates from these."))
+		return -ENOMEM;
+	if (o->too_costly &&
+	    snapshot_add_note(s, "The observation ended early: the probes took more of the "
+				 "machine's processors than --max-overhead allows."))
+		return -ENOMEM;
+	return 0;
 }
 
-int observation_read(struct observation *o)
+int observation_read_last(struct observation *o)
 {
 	_cleanup_(snapshot_freep) struct snapshot *s = NULL;
 	int r;
@@ -55,15 +53,26 @@ int observation_read(struct observation *o)
 	r = surroundings_fill(o->surroundings, s);
 	if (r < 0)
 		return r;
-	r = check_cost(o, s);
+	r = note_sample(o, s);
 	if (r < 0)
 		return r;
+	sampler_take(&o->sampler, s);
 	for (size_t i = 0; i < s->n_services; i++)
 		o->completed += s->services[i].requests.completed;
 	if (o->unreported)
 		return snapshot_merge(o->unreported, s);
 	o->unreported = TAKE(s);
 	return 0;
+}
+
+int observation_read(struct observation *o)
+{
+	return sampler_samples(&o->sampler) ? 0 : observation_read_last(o);
+}
+
+bool observation_has_rest(const struct observation *o, bool reported)
+{
+	return o->unreported && (!reported || o->unreported->duration_ns > 0);
 }
 
 /*
@@ -76,7 +85,7 @@ static int watch_remaining(struct observation *o)
 
 	if (probe_ended(o->probe))
 		return 0;
-	r = observation_read(o);
+	r = observation_read_last(o);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < o->unreported->n_services; i++) {
@@ -149,7 +158,6 @@ static int attach(struct observation *o, const struct options *options,
 	};
 	int r;
 
-	o->max_overhead = options->max_overhead;
 	o->name = short_name(options);
 	r = wait_for_processes(o, options);
 	if (r < 0) {
@@ -244,6 +252,32 @@ static int wait_for_selection(struct observation *o, const struct options *optio
 	return EXIT_STATUS_FAILED;
 }
 
+/* Returns an exit status, having said why. */
+static int limit_overhead(struct observation *o, const struct options *options)
+{
+	bool asked = options->max_overhead > 0;
+	int r;
+
+	if (!probe_cost_known(o->probe) && !asked)
+		return EXIT_STATUS_DONE;
+	if (!probe_cost_known(o->probe)) {
+		log_error("--max-overhead takes CAP_SYS_ADMIN, which lets the kernel tell what the "
+			  "probes cost: run as root, or leave it out");
+		return EXIT_STATUS_NOT_PERMITTED;
+	}
+	o->max_overhead = asked ? options->max_overhead : DEFAULT_MAX_OVERHEAD;
+	r = sampler_begin(&o->sampler, o->probe, o->max_overhead,
+			  asked ? KEPT_NS : DEFAULT_KEPT_NS);
+	if (r == 0)
+		r = watch_set_sample(&o->watch, o->sampler.due_ns);
+	if (r == 0)
+		return EXIT_STATUS_DONE;
+	log_error(
+		"cannot limit what the probes cost: %s: 'ioprof doctor' shows what this kernel allows",
+		strerror(-r));
+	return EXIT_STATUS_FAILED;
+}
+
 int observation_start(struct observation *o, const struct options *options)
 {
 	struct probe_error error = {0};
@@ -260,15 +294,39 @@ int observation_start(struct observation *o, const struct options *options)
 		log_error("out of memory: free some");
 		return EXIT_STATUS_FAILED;
 	}
-	if (options->max_overhead > 0 && !probe_cost_known(o->probe)) {
-		log_error("--max-overhead takes CAP_SYS_ADMIN, which lets the kernel tell what the "
-			  "probes cost: run as root, or leave it out");
-		return EXIT_STATUS_NOT_PERMITTED;
-	}
+	status = limit_overhead(o, options);
+	if (status != EXIT_STATUS_DONE)
+		return status;
 	status = select_first(o, options);
 	if (status == EXIT_STATUS_DONE)
 		status = privileges_drop(o->probe);
 	return status == EXIT_STATUS_DONE ? wait_for_selection(o, options) : status;
+}
+
+/* What is due for the sample. 0 or -errno. */
+static int run_sampler(struct observation *o)
+{
+	bool sampled = sampler_samples(&o->sampler);
+	int r = sampler_run(&o->sampler);
+
+	if (r == -EBUSY) {
+		o->too_costly = true;
+		o->sampler.due_ns = 0;
+		log_error(
+			"however little they observe, the probes take more than --max-overhead (%.2g "
+			"%% of the machine's processors): this ends the observation; allow more, or "
+			"observe fewer services",
+			o->max_overhead * 100);
+		r = 0;
+	}
+	if (!sampled && sampler_samples(&o->sampler))
+		log_error(
+			"the probes take more than %.2g %% of the machine's processors: from now on "
+			"they measure part of the time (--max-overhead)",
+			o->max_overhead * 100);
+	if (r > 0)
+		r = observation_read_last(o);
+	return r < 0 ? r : watch_set_sample(&o->watch, o->sampler.due_ns);
 }
 
 int observation_wait(struct observation *o, enum watch_event *ret_event)
@@ -277,9 +335,12 @@ int observation_wait(struct observation *o, enum watch_event *ret_event)
 
 	for (;;) {
 		r = watch_wait(&o->watch, ret_event);
-		if (r < 0 || *ret_event != WATCH_LOOK)
+		if (r == 0 && *ret_event == WATCH_LOOK)
+			r = selection_look(o->selection);
+		else if (r == 0 && *ret_event == WATCH_SAMPLE && !o->too_costly)
+			r = run_sampler(o);
+		else
 			return r;
-		r = selection_look(o->selection);
 		if (r < 0)
 			return r;
 	}

@@ -8,6 +8,7 @@
 #define IOPROF_APP_OBSERVATION_H
 
 #include "app/options.h"
+#include "app/sampler.h"
 #include "app/selection.h"
 #include "app/surroundings.h"
 #include "app/watch.h"
@@ -22,13 +23,11 @@ struct observation {
 	struct selection *selection; /* NULL: PIDs only */
 	/* read from the probe and not yet taken by the command; NULL if nothing */
 	struct snapshot *unreported;
-	uint64_t completed;  /* requests of all services since the start */
-	double max_overhead; /* share of all the machine's processors; 0: no limit */
-	bool too_costly;     /* the probes have taken more: the observation is to end */
+	uint64_t completed; /* requests of all services since the start */
+	struct sampler sampler;
+	double max_overhead; /* share of all the machine's processors */
+	bool too_costly;     /* the probes take more however little they observe: it is to end */
 };
-
-/* How often to read in order to notice. */
-#define OBSERVATION_COST_NS CLOCK_NS_PER_S
 
 /* An observation that owns nothing yet. */
 #define OBSERVATION_NONE ((struct observation){.watch = WATCH_NONE})
@@ -37,13 +36,19 @@ struct observation {
  * EXIT_STATUS_DONE, or another exit status, having said why. */
 int observation_start(struct observation *o, const struct options *options);
 
-/* Waits for the next event on the watch, and meanwhile lets those join that the selectors select. 0
- * or -errno. */
+/* Waits for the next event on the watch; meanwhile lets those join that the selectors select, and
+ * keeps the probes within --max-overhead. 0 or -errno. */
 int observation_wait(struct observation *o, enum watch_event *ret_event);
 
-/* Adds what the probe saw since the last time to unreported. Says so when it becomes too costly. 0
- * or -errno. */
+/* Adds what the probe saw since the last time to unreported, which stays NULL while a sample is
+ * being taken that is the first. 0 or -errno. */
 int observation_read(struct observation *o);
+
+/* The same at the end: a sample that is being taken ends, too. */
+int observation_read_last(struct observation *o);
+
+/* Whether there is something left to report at the end: always, if nothing has been reported. */
+bool observation_has_rest(const struct observation *o, bool reported);
 
 /*
  * To call at WATCH_PROCESS_ENDED. Of a program that moved to the background the processes it left

@@ -82,7 +82,7 @@ static int handle_event(struct reporting *o, enum watch_event event, enum due du
 	r = observation_read(&o->observation);
 	if (r < 0)
 		return r;
-	if (due == DUE_REPORT)
+	if (due == DUE_REPORT && o->observation.unreported)
 		report(o);
 	else if (o->shows_progress)
 		show_progress(o);
@@ -100,9 +100,7 @@ static int observe(struct reporting *o)
 		.start_ns = clock_monotonic_ns(),
 		.duration_ns = o->options->duration_ns,
 		.interval_ns = o->options->interval_ns,
-		.progress_ns = o->shows_progress || o->options->max_overhead > 0
-				       ? OBSERVATION_COST_NS
-				       : UNSEEN_NS,
+		.progress_ns = o->shows_progress ? CLOCK_NS_PER_S : UNSEEN_NS,
 	};
 	do {
 		enum watch_event event;
@@ -125,10 +123,10 @@ static int observe(struct reporting *o)
 static int finish(struct reporting *o, int error)
 {
 	if (!error)
-		error = observation_read(&o->observation);
+		error = observation_read_last(&o->observation);
 	/* The service is set free, and the next Ctrl-C heard, before anything is written. */
 	observation_stop(&o->observation);
-	if (o->observation.unreported && !o->output_error)
+	if (observation_has_rest(&o->observation, o->reported) && !o->output_error)
 		report(o);
 	log_progress_end();
 	if (error < 0)

@@ -218,7 +218,7 @@ static int handle_event(struct recorder *o, enum watch_event event, enum due due
 	r = observation_read(&o->observation);
 	if (r < 0)
 		return r;
-	if (due == DUE_REPORT)
+	if (due == DUE_REPORT && o->observation.unreported)
 		write_interval(o);
 	else if (o->shows_progress)
 		show_progress(o);
@@ -238,9 +238,7 @@ static int observe(struct recorder *o)
 		.start_ns = clock_monotonic_ns(),
 		.duration_ns = o->options.duration_ns,
 		.interval_ns = o->options.interval_ns,
-		.progress_ns = o->shows_progress || o->options.max_overhead > 0
-				       ? OBSERVATION_COST_NS
-				       : UNSEEN_NS,
+		.progress_ns = o->shows_progress ? CLOCK_NS_PER_S : UNSEEN_NS,
 	};
 	do {
 		enum watch_event event;
@@ -263,9 +261,9 @@ static int observe(struct recorder *o)
 static int finish(struct recorder *o, int error)
 {
 	if (!error)
-		error = observation_read(&o->observation);
+		error = observation_read_last(&o->observation);
 	observation_stop(&o->observation);
-	if (o->observation.unreported && !o->output_error)
+	if (observation_has_rest(&o->observation, o->intervals > 0) && !o->output_error)
 		write_interval(o);
 	log_progress_end();
 	if (error < 0)

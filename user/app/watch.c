@@ -73,6 +73,7 @@ void watch_close(struct watch *watch)
 	close_fd(&watch->signals);
 	close_fd(&watch->alarm);
 	close_fd(&watch->look);
+	close_fd(&watch->sample);
 	while (watch->n_processes > 0)
 		close_fd(&watch->processes[--watch->n_processes]);
 	free(watch->processes);
@@ -151,11 +152,31 @@ int watch_look_every(struct watch *watch, uint64_t period_ns)
 	return add_fd(watch, watch->look, EPOLLIN);
 }
 
-int watch_set_alarm(struct watch *watch, uint64_t at_ns)
+static int set_timer(int fd, uint64_t at_ns)
 {
 	const struct itimerspec at = {.it_value = clock_timespec(at_ns)};
 
-	return timerfd_settime(watch->alarm, TFD_TIMER_ABSTIME, &at, NULL) < 0 ? error_last() : 0;
+	return timerfd_settime(fd, TFD_TIMER_ABSTIME, &at, NULL) < 0 ? error_last() : 0;
+}
+
+int watch_set_alarm(struct watch *watch, uint64_t at_ns)
+{
+	return set_timer(watch->alarm, at_ns);
+}
+
+int watch_set_sample(struct watch *watch, uint64_t at_ns)
+{
+	int r;
+
+	if (watch->sample < 0) {
+		watch->sample = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+		if (watch->sample < 0)
+			return error_last();
+		r = add_fd(watch, watch->sample, EPOLLIN);
+		if (r < 0)
+			return r;
+	}
+	return set_timer(watch->sample, at_ns);
 }
 
 int watch_wait(struct watch *watch, enum watch_event *ret_event)
@@ -179,6 +200,9 @@ int watch_wait(struct watch *watch, enum watch_event *ret_event)
 	} else if (event.data.fd == watch->look) {
 		(void)!read(watch->look, &expirations, sizeof(expirations));
 		*ret_event = WATCH_LOOK;
+	} else if (event.data.fd == watch->sample) {
+		(void)!read(watch->sample, &expirations, sizeof(expirations));
+		*ret_event = WATCH_SAMPLE;
 	} else if (event.data.fd == STDOUT_FILENO) {
 		*ret_event = WATCH_READER_CLOSED;
 	} else if (is_other(watch, event.data.fd)) {

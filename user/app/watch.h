@@ -13,15 +13,18 @@
 #define WATCH_OTHERS_MOST 4
 
 struct watch {
-	int epoll, signals, alarm, look; /* look: -1 until watch_look_every() */
-	int *processes;			 /* pidfds of those that still run */
+	int epoll, signals, alarm;
+	int look;	/* -1 until watch_look_every() */
+	int sample;	/* -1 until watch_set_sample() */
+	int *processes; /* pidfds of those that still run */
 	size_t n_processes;
 	int others[WATCH_OTHERS_MOST]; /* not owned */
 	size_t n_others;
 };
 
 /* A watch that owns nothing yet. */
-#define WATCH_NONE ((struct watch){.epoll = -1, .signals = -1, .alarm = -1, .look = -1})
+#define WATCH_NONE \
+	((struct watch){.epoll = -1, .signals = -1, .alarm = -1, .look = -1, .sample = -1})
 
 enum watch_event {
 	WATCH_ALARM,
@@ -29,6 +32,7 @@ enum watch_event {
 	WATCH_SIGNAL,	     /* SIGINT, SIGTERM or SIGHUP */
 	WATCH_READER_CLOSED, /* of the pipe that standard output is */
 	WATCH_LOOK,	     /* at the pace of watch_look_every() */
+	WATCH_SAMPLE,	     /* at the time of watch_set_sample() */
 	WATCH_OTHER,	     /* something added by watch_add_other() is ready */
 };
 
@@ -54,6 +58,9 @@ int watch_look_every(struct watch *watch, uint64_t period_ns);
 
 /* Sets the alarm to a time of the monotonic clock; 0 takes it back. 0 or -errno. */
 int watch_set_alarm(struct watch *watch, uint64_t at_ns);
+
+/* The same as watch_set_alarm() for WATCH_SAMPLE. */
+int watch_set_sample(struct watch *watch, uint64_t at_ns);
 
 /* Waits for the next event. 0 or -errno. */
 int watch_wait(struct watch *watch, enum watch_event *ret_event);

@@ -91,6 +91,15 @@ double derive_apart(const struct service *service)
 	return waits_s > 0 ? fmax(1 - parallel_s / waits_s, 0) : 1;
 }
 
+uint64_t derive_requests_seen(const struct snapshot *s, const struct service *service)
+{
+	double completed = (double)service->requests.completed;
+
+	if (s->sampled_ns >= s->duration_ns)
+		return service->requests.completed;
+	return (uint64_t)(completed * (double)s->sampled_ns / (double)s->duration_ns);
+}
+
 double derive_rate_per_s(const struct snapshot *s, const struct service *service)
 {
 	return quotient((double)service->requests.completed, seconds(s->duration_ns));

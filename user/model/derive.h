@@ -39,6 +39,10 @@ double derive_snapshot_closure(const struct snapshot *s);
  */
 double derive_apart(const struct service *service);
 
+/* Of the completed requests, how many were measured: all, or the sample that they are estimated
+ * from. */
+uint64_t derive_requests_seen(const struct snapshot *s, const struct service *service);
+
 /* Requests per second; requests in flight on average (Little: rate x mean latency). */
 double derive_rate_per_s(const struct snapshot *s, const struct service *service);
 double derive_in_flight(const struct snapshot *s, const struct service *service);

@@ -349,6 +349,7 @@ static int accumulate(struct snapshot *dst, const struct snapshot *src)
 	int r;
 
 	dst->duration_ns += src->duration_ns;
+	dst->sampled_ns += src->sampled_ns;
 	r = accumulate_rest(dst, src);
 	for (size_t i = 0; r >= 0 && i < src->n_services; i++)
 		r = service_merge(&dst->services[i], &src->services[i], shift_ns);
@@ -407,6 +408,9 @@ int snapshot_add_by_name(struct snapshot *dst, const struct snapshot *src, uint6
 	int r;
 
 	dst->duration_ns += duration_ns;
+	if (src->duration_ns)
+		dst->sampled_ns += (uint64_t)((double)duration_ns * (double)src->sampled_ns /
+					      (double)src->duration_ns);
 	dst->cost_known &= src->cost_known;
 	r = accumulate_rest(dst, src);
 	for (size_t i = 0; r >= 0 && i < src->n_services; i++) {

@@ -205,6 +205,9 @@ struct snapshot {
 	char *host;	       /* the machine's name, any bytes; NULL: not known */
 	int64_t start_unix_ns; /* wall clock at the start of the interval */
 	uint64_t duration_ns;  /* by the monotonic clock */
+	/* of that, how long requests were taken in; if less, all that is counted is an estimate
+	 * from these (scale.h) */
+	uint64_t sampled_ns;
 	uint64_t losses[LOSS_COUNT];
 	bool cost_known; /* the kernel's statistics could be had */
 	struct program_cost *programs;

@@ -302,6 +302,7 @@ int total_add(struct total *total, const struct snapshot *s)
 	if (!sum->start_unix_ns)
 		sum->start_unix_ns = s->start_unix_ns;
 	sum->duration_ns += s->duration_ns;
+	sum->sampled_ns += s->sampled_ns;
 	sum->cost_known |= s->cost_known;
 	for (int i = 0; i < LOSS_COUNT; i++)
 		sum->losses[i] += s->losses[i];

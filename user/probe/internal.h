@@ -44,14 +44,19 @@ struct probe {
 	uint64_t recursion_past;
 	uint64_t losses[IOP_LOSS_COUNT];
 	uint64_t noted[LOSS_COUNT]; /* by probe_note_loss(), not in a snapshot yet */
+	uint32_t windows;	    /* opened so far */
+	uint64_t given_up; /* requests of samples that had not ended when their window closed */
 	uint64_t interval_start_ns;
 	int64_t interval_start_unix_ns;
 };
 
-/* Loads and attaches with one set of socket hooks. 0 or -errno. */
 /* What the kernel must know of how this process runs its threads. */
 void probe_look_at(pid_t pid, struct iop_process *process);
 
+/* Of the interval that began with the last snapshot: how long it has been observed, until then. */
+uint64_t probe_observed_ns(const struct probe *probe, uint64_t until_ns);
+
+/* Loads and attaches with one set of socket hooks. 0 or -errno. */
 int probe_try(const struct programs_opts *opts, struct ioprof_bpf **ret_skel);
 
 #endif

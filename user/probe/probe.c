@@ -307,6 +307,7 @@ int probe_open(const struct probe_opts *opts, struct probe **ret_probe,
 	if (!probe)
 		return -ENOMEM;
 	probe->stats_fd = -1;
+	probe->windows = 1;
 	r = open_into(probe, opts, ret_error);
 	if (r < 0)
 		return r;

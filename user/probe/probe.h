@@ -93,6 +93,32 @@ int probe_listeners(const struct probe *probe, struct probe_listener **ret_liste
 /* Whether the kernel tells what the programs cost. */
 bool probe_cost_known(const struct probe *probe);
 
+/* What they have cost since the probe was opened, in nanoseconds of CPU. 0 or -errno. */
+int probe_cost_ns(const struct probe *probe, uint64_t *ret_ns);
+
+/*
+ * Observing part of the time, in windows. One is open from the start, without end; between them the
+ * programs do next to nothing. Requests that begin within a window's sample count; the window stays
+ * open until they have ended. A snapshot is then of all windows since the last one, and its counts
+ * are an estimate for the whole interval (model/scale.h), snapshot.sampled_ns says from how much.
+ */
+
+/* Opens the next one: its sample begins in warm_ns, to which requests that wait to be read can be
+ * seen to arrive, and takes sample_ns (0: no end). 0 or -errno. */
+int probe_window_open(struct probe *probe, uint64_t warm_ns, uint64_t sample_ns);
+
+/* Requests that begin from now on do not count. */
+void probe_window_end_sample(struct probe *probe);
+
+/* 1 if the sample has been taken and all its requests have ended, 0 if not, -errno. */
+int probe_window_ended(const struct probe *probe);
+
+/* Closes it. Requests of its sample that have not ended are lost (LOSS_CUT). 0 or -errno. */
+int probe_window_close(struct probe *probe);
+
+/* How much of the time since the last snapshot until then was of a sample. */
+uint64_t probe_sampled_ns(const struct probe *probe, uint64_t until_ns);
+
 /* True once every process of every service has ended. */
 bool probe_ended(const struct probe *probe);
 

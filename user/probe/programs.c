@@ -169,6 +169,8 @@ static int configure(struct ioprof_bpf *skel, const struct programs_opts *opts)
 	syscalls_fill_kinds((unsigned char *)skel->rodata->syscall_kinds);
 	syscalls_fill_messages((unsigned char *)skel->rodata->syscall_messages);
 	skel->bss->epoch = 0;
+	skel->bss->window_open = 1;
+	skel->bss->sample_to = IOP_NO_END;
 	skel->bss->peers_used = opts->n_services;
 	return 0;
 }
@@ -214,7 +216,7 @@ int programs_attach(struct ioprof_bpf *skel)
 
 	for (int i = 0; i < s->prog_cnt; i++) {
 		program = *s->progs[i].prog;
-		if (!bpf_program__autoload(program) ||
+		if (!bpf_program__autoload(program) || *s->progs[i].link ||
 		    bpf_program__expected_attach_type(program) == BPF_TRACE_ITER)
 			continue;
 		link = bpf_program__attach(program);
@@ -223,4 +225,25 @@ int programs_attach(struct ioprof_bpf *skel)
 		*s->progs[i].link = link;
 	}
 	return 0;
+}
+
+/* What must be seen at all times: who belongs to a service. */
+static bool follows_members(const struct ioprof_bpf *skel, const struct bpf_program *program)
+{
+	return program == skel->progs.on_fork || program == skel->progs.on_exec ||
+	       program == skel->progs.on_exit || program == skel->progs.on_tcp_state;
+}
+
+int programs_detach(struct ioprof_bpf *skel)
+{
+	const struct bpf_object_skeleton *s = skel->skeleton;
+	int r = 0;
+
+	for (int i = 0; i < s->prog_cnt && !r; i++) {
+		if (!*s->progs[i].link || follows_members(skel, *s->progs[i].prog))
+			continue;
+		r = bpf_link__destroy(*s->progs[i].link);
+		*s->progs[i].link = NULL;
+	}
+	return r;
 }

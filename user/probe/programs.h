@@ -30,8 +30,11 @@ void programs_quiet(void);
 /* Opens, sizes, configures and loads; nothing runs yet. 0, or -errno of the load. */
 int programs_load(const struct programs_opts *opts, struct ioprof_bpf **ret_skeleton);
 
-/* Attaches all loaded programs but the iterators. 0 or -errno; what was attached goes with the
- * skeleton. */
+/* Attaches all loaded programs but the iterators, as far as they are not. 0 or -errno; what was
+ * attached goes with the skeleton. */
 int programs_attach(struct ioprof_bpf *skeleton);
+
+/* Detaches all but those that follow who belongs to a service. 0 or -errno. */
+int programs_detach(struct ioprof_bpf *skeleton);
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "model/derive.h"
+#include "model/scale.h"
 #include "probe/blocking.h"
 #include "probe/counters.h"
 #include "probe/internal.h"
@@ -409,15 +410,30 @@ static int read_host(struct snapshot *s)
 	return s->host ? 0 : -ENOMEM;
 }
 
+/* What was seen stands for what was not. */
+static void scale_to_interval(struct snapshot *s, uint64_t observed_ns)
+{
+	for (size_t i = 0; i < s->n_services && s->sampled_ns < s->duration_ns; i++)
+		service_scale(&s->services[i], (double)s->duration_ns / (double)s->sampled_ns,
+			      (double)s->duration_ns / (double)observed_ns);
+	/* What nobody looked at is of no interval. */
+	for (size_t i = 0; i < s->n_services && !s->duration_ns; i++)
+		s->services[i].cpu_ns = s->services[i].n_lanes = 0;
+}
+
 static int read_into(struct probe *probe, struct snapshot *s)
 {
-	uint64_t now_ns = clock_monotonic_ns();
+	uint64_t now_ns = clock_monotonic_ns(), start_ns = probe->interval_start_ns;
+	uint64_t observed_ns = probe_observed_ns(probe, now_ns);
 	uint32_t epoch = probe->skel->bss->epoch;
 	int r;
 
 	s->start_unix_ns = probe->interval_start_unix_ns;
-	s->duration_ns = now_ns - probe->interval_start_ns;
-	probe->interval_start_unix_ns += (int64_t)s->duration_ns;
+	s->duration_ns = now_ns - start_ns;
+	s->sampled_ns = probe_sampled_ns(probe, now_ns);
+	if (!s->sampled_ns)
+		s->duration_ns = 0;
+	probe->interval_start_unix_ns += (int64_t)(now_ns - start_ns);
 	probe->interval_start_ns = now_ns;
 	/* From here on the programs write the other half of the maxima. */
 	__atomic_store_n(&probe->skel->bss->epoch, epoch + 1, __ATOMIC_SEQ_CST);
@@ -425,9 +441,11 @@ static int read_into(struct probe *probe, struct snapshot *s)
 	if (!r)
 		r = peers_read(probe->peers, epoch, s);
 	if (!r)
-		r = traces_read(&probe->traces, now_ns - s->duration_ns, now_ns, s);
+		r = traces_read(&probe->traces, start_ns, now_ns, s);
 	for (size_t i = 0; i < s->n_services && !r; i++)
 		r = service_sort_peers(&s->services[i]);
+	if (!r)
+		scale_to_interval(s, observed_ns);
 	if (!r)
 		r = find_listeners(probe, s);
 	if (!r)

@@ -17,7 +17,7 @@ struct identity {
 /* What a thread had done by the update before. */
 struct past {
 	struct identity identity;
-	uint64_t observed_ns, idle_ns, cpu_ns, run_queue_ns;
+	uint64_t observed_ns, idle_ns, cpu_ns, cpu_observed_ns, run_queue_ns;
 	uint32_t service;
 	bool serving; /* it had read a request */
 	bool alive;   /* it is among the records */
@@ -82,6 +82,7 @@ static void remember(struct threads *threads)
 		past->observed_ns = record->observed_ns;
 		past->idle_ns = record->idle_ns;
 		past->cpu_ns = record->cpu_ns;
+		past->cpu_observed_ns = record->cpu_observed_ns;
 		past->run_queue_ns = record->run_queue_ns;
 		past->service = record->service;
 		past->serving = record->requests > 0;
@@ -329,7 +330,8 @@ static struct lane lane_of(const struct threads *threads, const struct iop_threa
 	lane.run_queue_ns = less(thread->run_queue_ns, past->run_queue_ns);
 	lane.idle_ns = less(thread->idle_ns, past->idle_ns);
 	lane.wait_ns = less(less(thread->observed_ns, past->observed_ns),
-			    lane.cpu_ns + lane.run_queue_ns + lane.idle_ns);
+			    less(thread->cpu_observed_ns, past->cpu_observed_ns) +
+				    lane.run_queue_ns + lane.idle_ns);
 	return lane;
 }
 

@@ -43,6 +43,9 @@ static void read_interval(const struct json_cursor *from, struct snapshot *s)
 
 	s->start_unix_ns = json_cursor_integer(&start, -START_MOST, START_MOST);
 	s->duration_ns = json_cursor_count(&at, "duration_ns");
+	/* An earlier version took in every request. */
+	s->sampled_ns = json_cursor_has(&at, "sampled_ns") ? json_cursor_count(&at, "sampled_ns")
+							   : s->duration_ns;
 }
 
 /* What an earlier version did not count it did not lose either: it could not do it at all. */

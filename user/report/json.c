@@ -56,11 +56,13 @@ static json_t *losses(const struct snapshot *s)
 
 static json_t *interval(const struct snapshot *s)
 {
-	return json_pack("{s:o, s:o, s:I, s:o}",
+	return json_pack("{s:o, s:o, s:I, s:o, s:o, s:o}",
 			 "start", timestamp(s->start_unix_ns),
 			 "duration_s", json_value_seconds(s->duration_ns),
 			 "start_unix_ns", (json_int_t)s->start_unix_ns,
-			 "duration_ns", json_value_integer(s->duration_ns));
+			 "duration_ns", json_value_integer(s->duration_ns),
+			 "sampled_s", json_value_seconds(s->sampled_ns),
+			 "sampled_ns", json_value_integer(s->sampled_ns));
 }
 
 static json_t *programs(const struct snapshot *s)

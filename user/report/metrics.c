@@ -213,6 +213,11 @@ static int observed(const struct metrics_source *source, metric_sample_fn emit, 
 	return emit_one(NULL, NULL, source->s->duration_ns, emit, ctx);
 }
 
+static int sampled(const struct metrics_source *source, metric_sample_fn emit, void *ctx)
+{
+	return emit_one(NULL, NULL, source->s->sampled_ns, emit, ctx);
+}
+
 static int lost(const struct metrics_source *source, metric_sample_fn emit, void *ctx)
 {
 	int r = 0;
@@ -362,6 +367,7 @@ const struct metric metrics[] = {
 	{"verdict", "What the advisor makes of the service: docs/method.md.", INFO, NULL, verdict},
 	{"gain", "Throughput after over before a change, 90 % interval: async, or the best number of workers.", METRIC_GAUGE, METRIC_RATIO, METRIC_TYPE_REAL, NULL, gains},
 	{"observed", "Time observed.", COUNTER_NS, NULL, observed},
+	{"sampled", "Of that, time in which requests were measured: if less, counts and sums are estimates from these.", COUNTER_NS, NULL, sampled},
 	{"losses", "What could not be observed, by cause: it is missing from the other metrics.", COUNTER, NULL, lost},
 	{"probe_cpu", "CPU all probes took.", COUNTER_NS, NULL, probe_cpu},
 	{"output_sent", "Documents an output took.", COUNTER, NULL, output_sent},

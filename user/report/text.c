@@ -48,13 +48,16 @@ static double quantile(const struct dist *d, double q)
 static void show_title(struct page *page, const struct snapshot *s, const struct service *service)
 {
 	time_t start = (time_t)(s->start_unix_ns / NS_PER_S);
-	char when[40] = "?", right[80];
+	char when[40] = "?", sampled[64] = "", right[128];
 	struct tm tm;
 
 	if (gmtime_r(&start, &tm))
 		(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &tm);
-	(void)snprintf(right, sizeof(right), "%s from %s",
-		       figure_duration(seconds(s->duration_ns)).text, when);
+	if (s->sampled_ns < s->duration_ns)
+		(void)snprintf(sampled, sizeof(sampled), " (%s of it measured)",
+			       figure_duration(seconds(s->sampled_ns)).text);
+	(void)snprintf(right, sizeof(right), "%s%s from %s",
+		       figure_duration(seconds(s->duration_ns)).text, sampled, when);
 	page_rule(page, service->name, right);
 }
 
