@@ -281,6 +281,7 @@ static int open_into(struct probe *probe, const struct probe_opts *opts, struct 
 		return -ENOMEM;
 	probe->traces = (struct traces_source){
 		.traces_fd = bpf_map__fd(probe->skel->maps.traces),
+		.tails_fd = bpf_map__fd(probe->skel->maps.tails),
 		.sampling_fd = bpf_map__fd(probe->skel->maps.sampling),
 		.peers = probe->peers,
 		.budget = probe->skel->rodata->trace_budget,
