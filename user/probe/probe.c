@@ -331,7 +331,8 @@ void probe_close(struct probe *probe)
 		(void)close(probe->stats_fd);
 	for (uint32_t i = 0; i < probe->n_services; i++) {
 		free(probe->services[i].name);
-		free(probe->services[i].hists);
+		for (unsigned int k = 0; k < IOP_DISTS; k++)
+			dist_done(&probe->services[i].dists[k]);
 	}
 	free(probe->services);
 	free(probe->program_past);
