@@ -180,7 +180,7 @@ MAP struct {
 
 MAP struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 3072);
+	__uint(max_entries, 3072); /* set by user space */
 	__type(key, u64);
 	__type(value, struct iop_tail);
 } tails SEC(".maps");
