@@ -98,16 +98,17 @@ static __always_inline u64 *segment_at(struct iop_trace *trace, u64 request, u32
  * once: each gets a place of its own. */
 static __always_inline void append(struct iop_trace *trace, u64 request, u32 part, u32 peer, u64 ns)
 {
-	u64 kind = (u64)peer << IOP_SEGMENT_PART_BITS | part;
+	u64 kind = (u64)peer << IOP_SEGMENT_PART_BITS | part, last;
 	u32 n = trace->n;
 	u64 *segment;
 
 	if (ns > SEGMENT_NS)
 		ns = SEGMENT_NS;
 	segment = n ? segment_at(trace, request, n - 1) : NULL;
-	if (segment && *segment >> IOP_SEGMENT_NS_BITS == kind &&
-	    (*segment & SEGMENT_NS) + ns <= SEGMENT_NS) {
-		*segment += ns;
+	last = segment ? *segment : 0;
+	if (segment && last >> IOP_SEGMENT_NS_BITS == kind &&
+	    (last & SEGMENT_NS) + ns <= SEGMENT_NS) {
+		*segment = last + ns;
 		return;
 	}
 	segment = segment_at(trace, request, __sync_fetch_and_add(&trace->n, 1));
