@@ -194,6 +194,7 @@ struct iop_sampling {
 #define IOP_SEGMENT_NO_PEER 0xfffff
 #define IOP_SEGMENTS 256
 #define IOP_HEAD_SEGMENTS 32 /* that many have room in the trace itself */
+#define IOP_TAIL_SEGMENTS (IOP_SEGMENTS - IOP_HEAD_SEGMENTS)
 
 /* Map traces, key: the request's number. */
 struct iop_trace {
@@ -213,7 +214,7 @@ _Static_assert(sizeof(struct iop_trace) == 64 + 8 * IOP_HEAD_SEGMENTS, "no paddi
 
 /* The further segments of the few requests that have as many. Map tails, key as in traces. */
 struct iop_tail {
-	__u64 segments[IOP_SEGMENTS - IOP_HEAD_SEGMENTS];
+	__u64 segments[IOP_TAIL_SEGMENTS];
 };
 
 /* One live thread, as the iterator report_threads writes it. */

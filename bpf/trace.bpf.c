@@ -72,14 +72,23 @@ __noinline int trace_begin(struct conn *c)
 	return 0;
 }
 
+/* Whether a place lies below the end of an array. The compiler, which may know, must not leave it
+ * out: the verifier has to see it where the place is used. */
+static __always_inline bool is_below(u64 *place, u64 end)
+{
+	asm volatile("" : "+r"(*place));
+	return *place < end;
+}
+
 /* Where a segment is kept; NULL: nowhere. */
 static __always_inline u64 *segment_at(struct iop_trace *trace, u64 request, u32 at)
 {
 	static const struct iop_tail none = {};
 	struct iop_tail *tail;
+	u64 place = at;
 
-	if (at < IOP_HEAD_SEGMENTS)
-		return &trace->segments[at];
+	if (is_below(&place, IOP_HEAD_SEGMENTS))
+		return &trace->segments[place];
 	if (at >= IOP_SEGMENTS || trace->ends)
 		return NULL;
 	tail = bpf_map_lookup_elem(&tails, &request);
@@ -91,7 +100,8 @@ static __always_inline u64 *segment_at(struct iop_trace *trace, u64 request, u32
 		trace->ends = 1;
 		return NULL;
 	}
-	return &tail->segments[at - IOP_HEAD_SEGMENTS];
+	place = at - IOP_HEAD_SEGMENTS;
+	return is_below(&place, IOP_TAIL_SEGMENTS) ? &tail->segments[place] : NULL;
 }
 
 /* Stretches of the same kind become one. Threads that work on a request side by side may do this at
