@@ -192,7 +192,9 @@ struct iop_sampling {
 #define IOP_SEGMENT_NS_BITS 40
 #define IOP_SEGMENT_PART_BITS 4
 #define IOP_SEGMENT_NO_PEER 0xfffff
-#define IOP_SEGMENTS 256 /* a power of two */
+#define IOP_SEGMENTS 256
+#define IOP_HEAD_SEGMENTS 32 /* that many have room in the trace itself */
+#define IOP_TAIL_SEGMENTS (IOP_SEGMENTS - IOP_HEAD_SEGMENTS)
 
 /* Map traces, key: the request's number. */
 struct iop_trace {
@@ -203,10 +205,17 @@ struct iop_trace {
 	__u32 service, key;
 	__u32 n;     /* segments, those not kept included */
 	__u32 n_end; /* the same at `end` */
-	__u64 segments[IOP_SEGMENTS];
+	__u32 ends;  /* 1: there was no room for a tail, none is kept */
+	__u32 padding;
+	__u64 segments[IOP_HEAD_SEGMENTS];
 };
 
-_Static_assert(sizeof(struct iop_trace) == 56 + 8 * IOP_SEGMENTS, "no padding");
+_Static_assert(sizeof(struct iop_trace) == 64 + 8 * IOP_HEAD_SEGMENTS, "no padding");
+
+/* The further segments of the few requests that have as many. Map tails, key as in traces. */
+struct iop_tail {
+	__u64 segments[IOP_TAIL_SEGMENTS];
+};
 
 /* One live thread, as the iterator report_threads writes it. */
 struct iop_thread_record {

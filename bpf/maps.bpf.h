@@ -179,6 +179,13 @@ MAP struct {
 } traces SEC(".maps");
 
 MAP struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 3072); /* set by user space */
+	__type(key, u64);
+	__type(value, struct iop_tail);
+} tails SEC(".maps");
+
+MAP struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1); /* set by user space: services */
 	__type(key, u32);

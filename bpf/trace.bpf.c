@@ -72,24 +72,58 @@ __noinline int trace_begin(struct conn *c)
 	return 0;
 }
 
+/* Whether a place lies below the end of an array. The compiler, which may know, must not leave it
+ * out: the verifier has to see it where the place is used. */
+static __always_inline bool is_below(u64 *place, u64 end)
+{
+	asm volatile("" : "+r"(*place));
+	return *place < end;
+}
+
+/* Where a segment is kept; NULL: nowhere. */
+static __always_inline u64 *segment_at(struct iop_trace *trace, u64 request, u32 at)
+{
+	static const struct iop_tail none = {};
+	struct iop_tail *tail;
+	u64 place = at;
+
+	if (is_below(&place, IOP_HEAD_SEGMENTS))
+		return &trace->segments[place];
+	if (at >= IOP_SEGMENTS || trace->ends)
+		return NULL;
+	tail = bpf_map_lookup_elem(&tails, &request);
+	if (!tail) {
+		bpf_map_update_elem(&tails, &request, &none, BPF_NOEXIST);
+		tail = bpf_map_lookup_elem(&tails, &request);
+	}
+	if (!tail) {
+		trace->ends = 1;
+		return NULL;
+	}
+	place = at - IOP_HEAD_SEGMENTS;
+	return is_below(&place, IOP_TAIL_SEGMENTS) ? &tail->segments[place] : NULL;
+}
+
 /* Stretches of the same kind become one. Threads that work on a request side by side may do this at
  * once: each gets a place of its own. */
-static __always_inline void append(struct iop_trace *trace, u32 part, u32 peer, u64 ns)
+static __always_inline void append(struct iop_trace *trace, u64 request, u32 part, u32 peer, u64 ns)
 {
 	u64 kind = (u64)peer << IOP_SEGMENT_PART_BITS | part, last;
-	u32 n = trace->n, at = (n - 1) & (IOP_SEGMENTS - 1);
+	u32 n = trace->n;
+	u64 *segment;
 
 	if (ns > SEGMENT_NS)
 		ns = SEGMENT_NS;
-	last = trace->segments[at];
-	if (n && n <= IOP_SEGMENTS && last >> IOP_SEGMENT_NS_BITS == kind &&
+	segment = n ? segment_at(trace, request, n - 1) : NULL;
+	last = segment ? *segment : 0;
+	if (segment && last >> IOP_SEGMENT_NS_BITS == kind &&
 	    (last & SEGMENT_NS) + ns <= SEGMENT_NS) {
-		trace->segments[at] = last + ns;
+		*segment = last + ns;
 		return;
 	}
-	at = __sync_fetch_and_add(&trace->n, 1);
-	if (at < IOP_SEGMENTS)
-		trace->segments[at & (IOP_SEGMENTS - 1)] = kind << IOP_SEGMENT_NS_BITS | ns;
+	segment = segment_at(trace, request, __sync_fetch_and_add(&trace->n, 1));
+	if (segment)
+		*segment = kind << IOP_SEGMENT_NS_BITS | ns;
 }
 
 __noinline int trace_add(u64 request, u32 service, u32 part, u32 peer, u64 ns)
@@ -98,7 +132,7 @@ __noinline int trace_add(u64 request, u32 service, u32 part, u32 peer, u64 ns)
 
 	if (!trace)
 		return 0;
-	append(trace, part, peer, ns);
+	append(trace, request, part, peer, ns);
 	__sync_fetch_and_add(&trace->elsewhere, ns);
 	return 0;
 }
@@ -115,10 +149,11 @@ __noinline int trace_visit(u64 request, u32 service, const struct cost *cost, u3
 	for (int i = 0; i < IOP_COSTS; i++)
 		spent += cost->ns[i];
 	if ((s64)(now - trace->touched - spent) > 0)
-		append(trace, IOP_OVERLAPPED, peer, now - trace->touched - spent);
+		append(trace, request, IOP_OVERLAPPED, peer, now - trace->touched - spent);
 	for (u32 i = 0; i < IOP_COSTS; i++)
 		if ((s64)cost->ns[i] > 0)
-			append(trace, i, i == IOP_NETWORK ? peer : TRACE_NO_PEER, cost->ns[i]);
+			append(trace, request, i, i == IOP_NETWORK ? peer : TRACE_NO_PEER,
+			       cost->ns[i]);
 	trace->touched = now;
 	return 0;
 }

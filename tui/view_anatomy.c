@@ -103,11 +103,11 @@ static double below(const struct dist *d, double ns)
 	for (unsigned int i = 0; i < IOP_BUCKET_COUNT; i++) {
 		double from = (double)bucket_floor(i), to = (double)bucket_floor(i + 1);
 
-		if (!d->buckets[i])
+		if (!dist_bucket(d, i))
 			continue;
 		if (ns <= from)
 			break;
-		sum += (double)d->buckets[i] * (ns >= to ? 1 : (ns - from) / (to - from));
+		sum += (double)dist_bucket(d, i) * (ns >= to ? 1 : (ns - from) / (to - from));
 	}
 	return sum;
 }
@@ -118,7 +118,7 @@ static void span_of(const struct dist *d, double *ret_from, double *ret_to)
 	double to = (double)(d->max_ns ? d->max_ns : 1), from = to / 2;
 
 	for (unsigned int i = 0; i < IOP_BUCKET_COUNT; i++) {
-		if (!d->buckets[i])
+		if (!dist_bucket(d, i))
 			continue;
 		from = fmin(from, (double)bucket_floor(i));
 		break;

@@ -93,6 +93,14 @@ def test_few_requests_are_all_kept():
     assert 38 <= len(traces) <= 40
 
 
+def test_long_requests_are_told_to_their_end():
+    doc, _ = observe("--processes=2", "--cpu=100", "--call={db},40,300", requests=40, connections=2)
+    _, traces = traces_of(doc)
+    assert traces and all(len(t.segments) > 64 and not t.truncated for t in traces)
+    for t in traces:
+        assert sum(s[1] for s in t.segments) == pytest.approx(t.wall_ns, rel=0.05)
+
+
 def test_long_requests_are_cut():
     doc, _ = observe("--processes=1", "--cpu=100", "--call={db},60,300", "--peer-pieces=3", requests=10, connections=1)
     _, traces = traces_of(doc)

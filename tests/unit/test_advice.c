@@ -376,7 +376,7 @@ static void test_bad_input(void **state)
 	service->traces.n = TRACES_MOST;
 	service->workers = (struct workers){0};
 	UNDECIDED(s, REASON_WORKERS_UNKNOWN);
-	service->parts[PART_CPU] = (struct dist){0};
+	dist_done(&service->parts[PART_CPU]);
 	UNDECIDED(s, REASON_NO_CPU);
 	assert_int_equal(advice_service(s, 1, &opts, &a), -EINVAL);
 	opts.cpu_factor = NAN;

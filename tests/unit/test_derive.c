@@ -117,21 +117,22 @@ static void test_coverage(void **state)
 	for (int pass = 0; pass < 2; pass++) {
 		seed = 1;
 		for (unsigned int k = 0; k < 400; k++) {
-			static struct service service;
+			struct snapshot *s = snapshot_new(1);
 			struct blocking b;
 
-			memset(&service, 0, sizeof(service));
+			assert_non_null(s);
 			seed += 7919;
 			make_samples(samples, seed);
 			for (size_t i = 0; i < N; i++) {
-				record(&service, &samples[i]);
+				record(&s->services[0], &samples[i]);
 				if (pass == 0) {
 					x += (double)samples[i].cpu / 1e9;
 					y += overlappable_s(&samples[i]);
 				}
 			}
-			derive_blocking(&service, &b);
+			derive_blocking(&s->services[0], &b);
 			held += pass == 1 && b.lo <= y / x && y / x <= b.hi;
+			snapshot_free(s);
 		}
 	}
 	/* 380 expected, deviation 4.4. */

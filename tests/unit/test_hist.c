@@ -72,12 +72,14 @@ static void test_quantiles(void **state)
 			assert_true(found <= (double)d.max_ns / 1e9);
 		}
 		assert_true(dist_quantile_s(&d, 1) == (double)values[N - 1] / 1e9);
+		dist_done(&d);
 	}
 }
 
 static void test_sums(void **state)
 {
 	static uint64_t values[N];
+	const struct dist empty = {0};
 	struct dist d = {0};
 	uint64_t sum = 0, max = 0, in_buckets = 0;
 
@@ -89,12 +91,14 @@ static void test_sums(void **state)
 		max = values[i] > max ? values[i] : max;
 	}
 	for (size_t i = 0; i < IOP_BUCKET_COUNT; i++)
-		in_buckets += d.buckets[i];
+		in_buckets += dist_bucket(&d, (unsigned int)i);
 	assert_int_equal(d.count, N);
 	assert_int_equal(d.sum_ns, sum);
 	assert_int_equal(d.max_ns, max);
 	assert_int_equal(in_buckets, N);
 	assert_true(fabs(dist_mean_s(&d) - (double)sum / N / 1e9) < 1e-12);
+	dist_done(&d);
+	assert_memory_equal(&d, &empty, sizeof(d));
 }
 
 static void test_zeros(void **state)
@@ -107,6 +111,16 @@ static void test_zeros(void **state)
 	dist_add(&d, 1000000);
 	assert_true(dist_quantile_s(&d, 0.5) == 0);
 	assert_true(dist_quantile_s(&d, 1) == 1e-3);
+	dist_done(&d);
+}
+
+static void assert_same(const struct dist *a, const struct dist *b)
+{
+	assert_int_equal(a->count, b->count);
+	assert_int_equal(a->sum_ns, b->sum_ns);
+	assert_int_equal(a->max_ns, b->max_ns);
+	for (unsigned int i = 0; i < IOP_BUCKET_COUNT; i++)
+		assert_int_equal(dist_bucket(a, i), dist_bucket(b, i));
 }
 
 /* Merging in any order gives what adding all to one gives. */
@@ -121,33 +135,38 @@ static void test_merge(void **state)
 		dist_add(&all, values[i]);
 		dist_add(&parts[i % 3], values[i]);
 	}
-	left = parts[0];
-	dist_merge(&left, &parts[1]);
-	dist_merge(&left, &parts[2]);
-	right = parts[2];
-	dist_merge(&right, &parts[1]);
-	dist_merge(&parts[0], &right);
-	assert_memory_equal(&left, &all, sizeof(all));
-	assert_memory_equal(&parts[0], &all, sizeof(all));
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(dist_merge(&left, &parts[i]), 0);
+		assert_int_equal(dist_merge(&right, &parts[2 - i]), 0);
+	}
+	assert_same(&left, &all);
+	assert_same(&right, &all);
+	for (size_t i = 0; i < 3; i++)
+		dist_done(&parts[i]);
+	dist_done(&left);
+	dist_done(&right);
+	dist_done(&all);
 }
 
 /* Absurdly long durations neither leave the table nor start the sum again at zero. */
 static void test_overflow(void **state)
 {
 	struct dist d = {0};
-	struct dist twice;
+	struct dist twice = {0};
 
 	(void)state;
 	dist_add(&d, UINT64_MAX);
 	dist_add(&d, 5);
 	assert_int_equal(d.sum_ns, UINT64_MAX);
 	assert_int_equal(d.max_ns, UINT64_MAX);
-	assert_int_equal(d.buckets[IOP_BUCKET_COUNT - 1], 1);
-	twice = d;
-	dist_merge(&twice, &d);
+	assert_int_equal(dist_bucket(&d, IOP_BUCKET_COUNT - 1), 1);
+	assert_int_equal(dist_merge(&twice, &d), 0);
+	assert_int_equal(dist_merge(&twice, &d), 0);
 	assert_int_equal(twice.sum_ns, UINT64_MAX);
 	assert_int_equal(twice.count, 4);
 	assert_true(dist_quantile_s(&d, 1) == (double)UINT64_MAX / 1e9);
+	dist_done(&d);
+	dist_done(&twice);
 }
 
 /* A maximum read a moment before its bucket: still no value above it. */
@@ -156,10 +175,11 @@ static void test_stale_maximum(void **state)
 	struct dist d = {.count = 2, .sum_ns = 3000, .max_ns = 500};
 
 	(void)state;
-	d.buckets[bucket_index(500)] = 1;
-	d.buckets[bucket_index(2500)] = 1;
+	assert_int_equal(dist_fill(&d, bucket_index(500), 1), 0);
+	assert_int_equal(dist_fill(&d, bucket_index(2500), 1), 0);
 	assert_true(dist_quantile_s(&d, 1) == 500e-9);
 	assert_true(dist_quantile_s(&d, 0.99) <= 500e-9);
+	dist_done(&d);
 }
 
 int main(void)

@@ -38,6 +38,8 @@ static struct pool pool_of(const struct second *second)
 	dist_add(&service.queue_wait, second->queued * MS);
 	dist_add(&service.service_time, second->service_time * MS);
 	derive_pool(&service, &pool);
+	dist_done(&service.queue_wait);
+	dist_done(&service.service_time);
 	return pool;
 }
 
@@ -120,6 +122,7 @@ static void test_handed_over(void **state)
 	service.evidence.own_ns = 51 * MS;
 	assert_false(derive_handed_over(&service));
 	assert_int_equal(derive_concurrency(&service), CONCURRENCY_PREFORK);
+	dist_done(&service.service_time);
 }
 
 static void test_nothing_seen(void **state)

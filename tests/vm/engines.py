@@ -64,59 +64,52 @@ class Podman(Engine):
         return int(self.inspect(".State.Pid"))
 
 
-class Docker(Podman):
+class WithDaemon(Engine):
+    """The engine's own daemon, on a socket of the test's, for as long as the container lives."""
+
+    def __enter__(self):
+        super().__enter__()
+        self.process = subprocess.Popen(self.daemon, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        ioprof_run.wait_until(self.is_up, PATIENCE_S, self.daemon[0], 0.2)
+        return self
+
+    def __exit__(self, *exc):
+        super().__exit__(*exc)
+        self.process.terminate()
+        assert self.process.wait(PATIENCE_S) == 0
+
+    def is_up(self):
+        return subprocess.run([*self.command, "version"], capture_output=True).returncode == 0
+
+
+class Docker(WithDaemon, Podman):
     """Its daemon starts containerd itself. Without networks of its own: the container has the guest's."""
 
     socket = "unix:///run/docker-of-the-test.sock"
     command = ("/usr/bin/docker", "--host", socket)  # another may come first in the path
+    daemon = ("dockerd", "--host", socket, "--data-root=/var/tmp/docker", "--exec-root=/run/docker-of-the-test",
+              "--pidfile=/run/docker-of-the-test.pid", "--storage-driver=vfs", "--bridge=none", "--iptables=false",
+              "--ip6tables=false")
 
     def __enter__(self):
         super().__enter__()
-        self.daemon = subprocess.Popen(
-            ["dockerd", "--host", self.socket, "--data-root=/var/tmp/docker", "--exec-root=/run/docker-of-the-test",
-             "--pidfile=/run/docker-of-the-test.pid", "--storage-driver=vfs", "--bridge=none", "--iptables=false",
-             "--ip6tables=false"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        ioprof_run.wait_until(self.is_up, PATIENCE_S, "dockerd", 0.2)
         image = subprocess.Popen(["tar", "-C", self.root, "-c", "."], stdout=subprocess.PIPE)
         subprocess.run([*self.command, "import", "-", "box"], stdin=image.stdout, stdout=subprocess.DEVNULL, check=True)
         assert image.wait() == 0
         return self
 
-    def __exit__(self, *exc):
-        super().__exit__(*exc)
-        self.daemon.terminate()
-        assert self.daemon.wait(PATIENCE_S) == 0
-
-    def is_up(self):
-        return subprocess.run([*self.command, "version"], capture_output=True).returncode == 0
-
     def start(self, *argv):
         output(*self.command, "run", "--detach", "--name", NAME, "--network=host", "--volume=/usr:/usr:ro", "box", *argv)
 
 
-class Containerd(Engine):
+class Containerd(WithDaemon):
     """As Kubernetes has it do: a scope of systemd's for each container, below the pod's slice."""
 
     id = "c0ffee" * 10 + "1234"
     socket = "/run/containerd-of-the-test/containerd.sock"
     command = ("ctr", "--address", socket)
+    daemon = ("containerd", "--address", socket, "--root=/var/tmp/containerd", "--state=/run/containerd-of-the-test")
     slice = "kubepods-besteffort-pod0123.slice"
-
-    def __enter__(self):
-        super().__enter__()
-        self.daemon = subprocess.Popen(
-            ["containerd", "--address", self.socket, "--root=/var/tmp/containerd", "--state=/run/containerd-of-the-test"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        ioprof_run.wait_until(self.is_up, PATIENCE_S, "containerd", 0.2)
-        return self
-
-    def __exit__(self, *exc):
-        super().__exit__(*exc)
-        self.daemon.terminate()
-        assert self.daemon.wait(PATIENCE_S) == 0
-
-    def is_up(self):
-        return subprocess.run([*self.command, "version"], capture_output=True).returncode == 0
 
     def start(self, *argv):
         output(*self.command, "run", "--detach", "--net-host", "--runc-systemd-cgroup",

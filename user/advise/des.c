@@ -356,6 +356,7 @@ static void sim_free(struct sim *sim)
 	free(sim->peers);
 	free(sim->assigned);
 	free(sim->latencies);
+	dist_done(&sim->lag);
 	free(sim);
 }
 

@@ -4,6 +4,7 @@
  * requests' bursts in order, with a local quantum where threads share an interpreter lock; and a
  * quota over all of the server's processes.
  */
+#include <errno.h>
 #include <math.h>
 
 #include "advise/des_sim.h"
@@ -94,8 +95,8 @@ static void record_lag(struct sim *sim, const struct process *p)
 {
 	double lag_s = fmin(sim->now_s - p->current->posted_s, LONGEST_LAG_S);
 
-	if (p->ours && sim_measures(sim))
-		dist_add(&sim->lag, (uint64_t)(lag_s * 1e9));
+	if (p->ours && sim_measures(sim) && dist_add(&sim->lag, (uint64_t)(lag_s * 1e9)) < 0)
+		sim->error = -ENOMEM;
 }
 
 /* Takes up the next burst. False when the process has left its core. */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "model/hist.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
 #define NS_PER_S 1e9
 
 /* Sums stop at the top of their range instead of starting again at zero: too low by little beats
@@ -12,25 +15,53 @@ static uint64_t add_saturating(uint64_t a, uint64_t b)
 	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
 }
 
-void dist_add(struct dist *d, uint64_t ns)
+void dist_done(struct dist *d)
 {
+	for (unsigned int i = 0; i < DIST_OCTAVES; i++)
+		free(d->octaves[i]);
+	*d = (struct dist){0};
+}
+
+int dist_fill(struct dist *d, unsigned int i, uint64_t n)
+{
+	uint64_t **octave = &d->octaves[i / IOP_BUCKET_SUB];
+
+	if (!*octave)
+		*octave = calloc(IOP_BUCKET_SUB, sizeof(**octave));
+	if (!*octave)
+		return -ENOMEM;
+	(*octave)[i % IOP_BUCKET_SUB] = add_saturating((*octave)[i % IOP_BUCKET_SUB], n);
+	return 0;
+}
+
+int dist_add(struct dist *d, uint64_t ns)
+{
+	int r = dist_fill(d, bucket_index(ns), 1);
+
+	if (r < 0)
+		return r;
 	d->count++;
 	d->sum_ns = add_saturating(d->sum_ns, ns);
 	if (ns > d->max_ns)
 		d->max_ns = ns;
-	d->buckets[bucket_index(ns)]++;
+	return 0;
 }
 
-void dist_merge(struct dist *dst, const struct dist *src)
+int dist_merge(struct dist *dst, const struct dist *src)
 {
+	int r = 0;
+
 	dst->count = add_saturating(dst->count, src->count);
 	dst->sum_ns = add_saturating(dst->sum_ns, src->sum_ns);
 	if (src->max_ns > dst->max_ns)
 		dst->max_ns = src->max_ns;
-	for (unsigned int i = 0; i < IOP_BUCKET_COUNT; i++) {
-		if (src->buckets[i]) /* what is not written takes no memory */
-			dst->buckets[i] = add_saturating(dst->buckets[i], src->buckets[i]);
+	for (unsigned int i = 0; i < IOP_BUCKET_COUNT && r == 0; i++) {
+		uint64_t n = dist_bucket(src, i);
+
+		if (n)
+			r = dist_fill(dst, i, n);
 	}
+	return r;
 }
 
 double dist_mean_s(const struct dist *d)
@@ -53,7 +84,7 @@ double dist_quantile_s(const struct dist *d, double q)
 	double below = 0;
 
 	for (unsigned int i = 0; i < IOP_BUCKET_COUNT; i++) {
-		double n = (double)d->buckets[i];
+		double n = (double)dist_bucket(d, i);
 
 		if (n > 0 && below + n >= rank) {
 			double floor = (double)bucket_floor(i), end = bucket_end(d, i);

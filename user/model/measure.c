@@ -161,7 +161,7 @@ static double variance(const struct dist *d)
 	double n = (double)d->count, sum = 0, squares = 0;
 
 	for (unsigned int i = 0; i < IOP_BUCKET_COUNT; i++) {
-		double count = (double)d->buckets[i];
+		double count = (double)dist_bucket(d, i);
 		double end = i == IOP_BUCKET_COUNT - 1 ? (double)d->max_ns
 						       : (double)(bucket_floor(i + 1) - 1);
 		double middle = ((double)bucket_floor(i) + end) / 2 / NS_PER_S;

@@ -77,7 +77,8 @@ static int merge_peers(struct service *dst, const struct service *src, uint32_t 
 			return -ENOMEM;
 		dst->peers[at].operations += from->operations;
 		dst->peers[at].operations_outside += from->operations_outside;
-		dist_merge(&dst->peers[at].wait, &from->wait);
+		if (dist_merge(&dst->peers[at].wait, &from->wait) < 0)
+			return -ENOMEM;
 		blocked_merge(&dst->peers[at].blocked, &from->blocked);
 		for (unsigned int b = 0; b < IOP_IN_FLIGHT_BINS; b++) {
 			dst->peers[at].loads[b].operations += from->loads[b].operations;
@@ -245,14 +246,23 @@ static void merge_evidence(struct evidence *dst, const struct evidence *src)
 	dst->listens |= src->listens;
 }
 
-void service_merge_figures(struct service *dst, const struct service *src)
+static int merge_dists(struct service *dst, const struct service *src)
+{
+	int r;
+
+	r = dist_merge(&dst->latency, &src->latency);
+	if (r == 0)
+		r = dist_merge(&dst->queue_wait, &src->queue_wait);
+	if (r == 0)
+		r = dist_merge(&dst->service_time, &src->service_time);
+	for (int i = 0; i < PART_COUNT && r == 0; i++)
+		r = dist_merge(&dst->parts[i], &src->parts[i]);
+	return r;
+}
+
+int service_merge_figures(struct service *dst, const struct service *src)
 {
 	merge_requests(&dst->requests, &src->requests);
-	dist_merge(&dst->latency, &src->latency);
-	dist_merge(&dst->queue_wait, &src->queue_wait);
-	dist_merge(&dst->service_time, &src->service_time);
-	for (int i = 0; i < PART_COUNT; i++)
-		dist_merge(&dst->parts[i], &src->parts[i]);
 	dst->overlapped_io_ns += src->overlapped_io_ns;
 	dst->moments.xx += src->moments.xx;
 	dst->moments.yy += src->moments.yy;
@@ -268,6 +278,7 @@ void service_merge_figures(struct service *dst, const struct service *src)
 	dst->workers.busy_ns += src->workers.busy_ns;
 	dst->workers.wall_ns += src->workers.wall_ns;
 	merge_evidence(&dst->evidence, &src->evidence);
+	return merge_dists(dst, src);
 }
 
 /* Makes dst's name and pids those of src. */
@@ -307,7 +318,9 @@ static int service_merge(struct service *dst, const struct service *src, int64_t
 {
 	int r;
 
-	service_merge_figures(dst, src);
+	r = service_merge_figures(dst, src);
+	if (r < 0)
+		return r;
 	r = copy_identity(dst, src);
 	if (r < 0)
 		return r;

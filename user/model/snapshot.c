@@ -20,8 +20,15 @@ void service_done(struct service *service)
 {
 	free(service->name);
 	free(service->pids);
-	for (size_t i = 0; i < service->n_peers; i++)
+	dist_done(&service->latency);
+	dist_done(&service->queue_wait);
+	dist_done(&service->service_time);
+	for (unsigned int i = 0; i < PART_COUNT; i++)
+		dist_done(&service->parts[i]);
+	for (size_t i = 0; i < service->n_peers; i++) {
 		free(service->peers[i].address);
+		dist_done(&service->peers[i].wait);
+	}
 	free(service->peers);
 	free_strings(service->surroundings.components, service->surroundings.n_components);
 	free(service->blocking_file);

@@ -20,8 +20,9 @@ int snapshot_add_string(char ***strings, size_t *n_strings, const char *string);
 /* Frees what a service owns. */
 void service_done(struct service *service);
 
-/* Adds everything of a service that is a number, but for what is blocked and its surroundings. */
-void service_merge_figures(struct service *dst, const struct service *src);
+/* Adds everything of a service that is a number, but for what is blocked and its surroundings. 0,
+ * or -ENOMEM with dst half merged. */
+int service_merge_figures(struct service *dst, const struct service *src);
 
 void blocked_merge(struct blocked *dst, const struct blocked *src);
 

@@ -176,6 +176,7 @@ static int peer_row(struct service *service, const struct seen *seen, const char
 		if (!copy)
 			return -ENOMEM;
 		free(service->peers[row].address);
+		dist_done(&service->peers[row].wait);
 		service->peers[row] = (struct peer){.address = copy};
 	}
 	return (int)row;
@@ -196,11 +197,10 @@ static int add_peer(struct service *service, struct seen *seen, const struct pee
 	to = &service->peers[row];
 	to->operations += peer->operations;
 	to->operations_outside += peer->operations_outside;
-	dist_merge(&to->wait, &peer->wait);
 	blocked_merge(&to->blocked, &peer->blocked);
 	if (peer->operations || peer->operations_outside)
 		seen->peer_ns[row] = now_ns;
-	return 0;
+	return dist_merge(&to->wait, &peer->wait);
 }
 
 /* What describes the end of the interval is the interval's; losses of the quota add. */
@@ -239,11 +239,12 @@ static int add_to_service(struct total *total, size_t at, const struct service *
 	int r;
 
 	seen->service_ns = now_ns;
-	service_merge_figures(to, from);
+	r = service_merge_figures(to, from);
 	for (unsigned int i = 0; i < PART_WAIT_COUNT; i++)
 		blocked_merge(&to->blocked[i], &from->blocked[i]);
 	add_surroundings(&to->surroundings, &from->surroundings);
-	r = copy_processes(to, from);
+	if (r == 0)
+		r = copy_processes(to, from);
 	for (size_t i = 0; i < from->n_peers && r == 0; i++)
 		r = add_peer(to, seen, &from->peers[i], now_ns);
 	return r;

@@ -18,6 +18,7 @@ void traces_done(struct traces *traces)
 		drop_last(traces);
 	free(traces->kept);
 	traces->kept = NULL;
+	traces->room = 0;
 }
 
 void traces_limit(struct traces *traces, uint64_t limit)
@@ -45,18 +46,33 @@ static struct trace_segment *copy_segments(const struct trace *trace, const uint
 	return copy;
 }
 
+/* For one more: beyond TRACES_MOST too, so that the largest can be told. */
+static struct trace *make_room(struct traces *traces)
+{
+	struct trace *kept;
+
+	if (traces->n < traces->room)
+		return traces->kept;
+	kept = reallocarray(traces->kept, 2 * traces->n + 1, sizeof(*kept));
+	if (kept) {
+		traces->kept = kept;
+		traces->room = 2 * traces->n + 1;
+	}
+	return kept;
+}
+
 int traces_add(struct traces *traces, const struct trace *trace, int64_t shift_ns,
 	       const uint32_t *peers)
 {
 	_cleanup_free_ struct trace_segment *segments = NULL;
+	struct trace *kept;
 	size_t at = traces->n;
 
 	if (trace->key >= traces->limit)
 		return 0;
-	if (!traces->kept) /* one more than is kept, so that the largest can be told */
-		traces->kept = calloc(TRACES_MOST + 1, sizeof(*traces->kept));
+	kept = make_room(traces);
 	segments = copy_segments(trace, peers);
-	if (!traces->kept || !segments)
+	if (!kept || !segments)
 		return -ENOMEM;
 	while (at > 0 && traces->kept[at - 1].key > trace->key)
 		at--;

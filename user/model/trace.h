@@ -43,7 +43,7 @@ struct trace {
 
 struct traces {
 	struct trace *kept; /* by rising key */
-	size_t n;
+	size_t n, room;
 	uint64_t limit; /* every completed request with a key below this is among them */
 };
 

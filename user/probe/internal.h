@@ -21,7 +21,7 @@ struct probe_service {
 	char *name;
 	struct iop_totals totals;
 	uint64_t cpu_ns, cpu_observed_ns;
-	uint32_t (*hists)[IOP_BUCKET_COUNT]; /* IOP_DISTS of them */
+	struct dist dists[IOP_DISTS]; /* buckets alone */
 	struct iop_blocked blocked[IOP_WAITS];
 };
 

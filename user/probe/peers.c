@@ -123,22 +123,24 @@ static int find_new(struct peers *peers)
 	return 0;
 }
 
-static void take_row(struct row *row, const struct iop_peer *now, struct peer *peer)
+static int take_row(struct row *row, const struct iop_peer *now, struct peer *peer)
 {
 	struct dist *wait = &peer->wait;
+	int r = 0;
 
 	peer->operations += counters_take((uint64_t *)&row->last.operations, now->operations);
 	peer->operations_outside +=
 		counters_take((uint64_t *)&row->last.operations_outside, now->operations_outside);
 	wait->sum_ns += counters_take((uint64_t *)&row->last.wait_ns, now->wait_ns);
-	for (unsigned int b = 0; b < IOP_BUCKET_COUNT; b++) {
+	for (unsigned int b = 0; b < IOP_BUCKET_COUNT && r == 0; b++) {
 		uint32_t n = counters_take32(&row->last.hist.buckets[b], now->hist.buckets[b]);
 
 		if (!n)
 			continue;
-		wait->buckets[b] += n;
+		r = dist_fill(wait, b, n);
 		wait->count += n;
 	}
+	return r;
 }
 
 static void take_loads(struct row *row, const struct iop_peer *now, struct peer *peer)
@@ -203,7 +205,9 @@ int peers_read(struct peers *peers, uint32_t epoch, struct snapshot *s)
 		peer = find_peer(&s->services[row->service], row->address);
 		if (!peer)
 			return -ENOMEM;
-		take_row(row, &now, peer);
+		r = take_row(row, &now, peer);
+		if (r < 0)
+			return r;
 		take_loads(row, &now, peer);
 		blocking_take(&row->last.blocked, &now.blocked, epoch, &peer->blocked);
 		max = take_max(peers, i, epoch);

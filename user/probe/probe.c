@@ -281,6 +281,7 @@ static int open_into(struct probe *probe, const struct probe_opts *opts, struct 
 		return -ENOMEM;
 	probe->traces = (struct traces_source){
 		.traces_fd = bpf_map__fd(probe->skel->maps.traces),
+		.tails_fd = bpf_map__fd(probe->skel->maps.tails),
 		.sampling_fd = bpf_map__fd(probe->skel->maps.sampling),
 		.peers = probe->peers,
 		.budget = probe->skel->rodata->trace_budget,
@@ -331,7 +332,8 @@ void probe_close(struct probe *probe)
 		(void)close(probe->stats_fd);
 	for (uint32_t i = 0; i < probe->n_services; i++) {
 		free(probe->services[i].name);
-		free(probe->services[i].hists);
+		for (unsigned int k = 0; k < IOP_DISTS; k++)
+			dist_done(&probe->services[i].dists[k]);
 	}
 	free(probe->services);
 	free(probe->program_past);

@@ -98,7 +98,8 @@ static int choose_storage(struct ioprof_bpf *skel, const struct programs_opts *o
 }
 
 /* Enough for a budget of requests at each of 12 limits, the last of which is reached after a
- * million requests: no reading is so far from the next. Many services share what memory allows. */
+ * million requests: no reading is so far from the next. Many services share what memory allows, and
+ * all the room for long requests that one has. */
 static unsigned int trace_rows(unsigned int n_services)
 {
 	return n_services < TRACE_ROWS_MOST / TRACE_ROWS_EACH ? n_services * TRACE_ROWS_EACH
@@ -136,6 +137,7 @@ static int set_sizes(struct ioprof_bpf *skel, const struct programs_opts *opts)
 		{skel->maps.backlogs, opts->n_services},
 		{skel->maps.sampling, opts->n_services},
 		{skel->maps.traces, trace_rows(opts->n_services)},
+		{skel->maps.tails, TRACE_ROWS_EACH},
 	};
 	int r;
 

@@ -89,21 +89,26 @@ static struct dist *dist_of(struct service *service, unsigned int i)
 	}
 }
 
-/* The kernel leaves zeros out: they are what is missing to the count. */
-static void take_hist(uint32_t *past, const uint32_t *now, struct dist *dist)
+/* What the kernel's buckets, which wrap, grew by since they were as in past. It leaves zeros out:
+ * they are what is missing to the count. 0 or -ENOMEM. */
+static int take_hist(struct dist *past, const uint32_t *now, struct dist *dist)
 {
 	uint64_t counted = 0;
 
 	for (unsigned int b = 0; b < IOP_BUCKET_COUNT; b++) {
-		if (now[b] == past[b]) /* what is not written takes no memory */
+		uint32_t last = (uint32_t)dist_bucket(past, b);
+		uint32_t grown = counters_take32(&last, now[b]);
+
+		if (!grown)
 			continue;
-		dist->buckets[b] = counters_take32(&past[b], now[b]);
-		counted += dist->buckets[b];
+		if (dist_fill(past, b, grown) < 0 || dist_fill(dist, b, grown) < 0)
+			return -ENOMEM;
+		counted += grown;
 	}
 	if (counted < dist->count)
-		dist->buckets[0] += dist->count - counted;
-	else
-		dist->count = counted;
+		return dist_fill(dist, 0, dist->count - counted);
+	dist->count = counted;
+	return 0;
 }
 
 static int read_dists(struct probe *probe, uint32_t index, struct service *service,
@@ -114,10 +119,6 @@ static int read_dists(struct probe *probe, uint32_t index, struct service *servi
 	int64_t overlapped_ns;
 	int r;
 
-	if (!past->hists)
-		past->hists = calloc(IOP_DISTS, sizeof(*past->hists));
-	if (!past->hists)
-		return -ENOMEM;
 	for (unsigned int i = 0; i < IOP_DISTS; i++) {
 		key = index * IOP_DISTS + i;
 		r = counters_sum_hist(bpf_map__fd(probe->skel->maps.hists), key,
@@ -125,7 +126,9 @@ static int read_dists(struct probe *probe, uint32_t index, struct service *servi
 				      probe->skel->rodata->hist_copies, buckets);
 		if (r < 0)
 			return r;
-		take_hist(past->hists[i], buckets, dist_of(service, i));
+		r = take_hist(&past->dists[i], buckets, dist_of(service, i));
+		if (r < 0)
+			return r;
 		if (i != IOP_OVERLAPPED)
 			dist_of(service, i)->sum_ns =
 				counters_take((uint64_t *)&past->totals.sum_ns[i], now->sum_ns[i]);

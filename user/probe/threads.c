@@ -134,6 +134,15 @@ void threads_cpu(const struct threads *threads, uint32_t service, uint64_t *ret_
 	*ret_observed_ns = observed_ns;
 }
 
+static size_t count_of(const struct threads *threads, uint32_t service)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < threads->n; i++)
+		n += threads->records[i].service == service;
+	return n;
+}
+
 int threads_processes(const struct threads *threads, uint32_t service, pid_t first,
 		      pid_t **ret_pids, size_t *ret_n)
 {
@@ -141,7 +150,7 @@ int threads_processes(const struct threads *threads, uint32_t service, pid_t fir
 	_cleanup_free_ pid_t *pids = NULL;
 	size_t n = 0;
 
-	pids = calloc(threads->n + 1, sizeof(*pids));
+	pids = calloc(count_of(threads, service) + 1, sizeof(*pids));
 	if (!pids)
 		return -ENOMEM;
 	for (size_t i = 0; i < threads->n; i++) {
@@ -337,7 +346,7 @@ static struct lane lane_of(const struct threads *threads, const struct iop_threa
 
 int threads_lanes(const struct threads *threads, uint32_t service, struct service *to)
 {
-	to->lanes = calloc(threads->n + 1, sizeof(*to->lanes));
+	to->lanes = calloc(count_of(threads, service) + 1, sizeof(*to->lanes));
 	if (!to->lanes)
 		return -ENOMEM;
 	for (size_t i = 0; i < threads->n; i++) {

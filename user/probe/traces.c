@@ -9,7 +9,6 @@
 #include <bpf/bpf.h>
 
 #include "abi.h"
-#include "base/cleanup.h"
 
 #define SETTLED_NS 20000000ull	     /* so long after its last byte a response is taken for whole */
 #define ABANDONED_NS 600000000000ull /* one not answered by then is not waited for */
@@ -56,14 +55,14 @@ static int peer_of(const struct traces_source *source, struct service *service, 
 	return 0;
 }
 
-static int take_segments(const struct traces_source *source, const struct iop_trace *from,
+static int take_segments(const struct traces_source *source, const uint64_t *words,
 			 struct service *service, struct trace_segment *segments, size_t n)
 {
 	uint32_t peer = TRACE_NO_PEER, row = IOP_SEGMENT_NO_PEER;
 	int r;
 
 	for (size_t i = 0; i < n; i++) {
-		uint64_t word = from->segments[i], kind = word >> IOP_SEGMENT_NS_BITS;
+		uint64_t word = words[i], kind = word >> IOP_SEGMENT_NS_BITS;
 
 		segments[i].ns = word & ((1ull << IOP_SEGMENT_NS_BITS) - 1);
 		segments[i].part = kind & ((1u << IOP_SEGMENT_PART_BITS) - 1);
@@ -83,21 +82,35 @@ static int take_segments(const struct traces_source *source, const struct iop_tr
 	return 0;
 }
 
-static int take_trace(const struct traces_source *source, const struct iop_trace *from,
-		      uint64_t start_ns, struct service *service)
+/* The segments of an answered request, as the kernel has them. Returns how many are kept. */
+static size_t read_segments(const struct traces_source *source, uint64_t key,
+			    const struct iop_trace *from, uint64_t words[IOP_SEGMENTS])
+{
+	size_t n = from->n_end < IOP_SEGMENTS ? from->n_end : IOP_SEGMENTS;
+
+	memcpy(words, from->segments, sizeof(from->segments));
+	if (n > IOP_HEAD_SEGMENTS &&
+	    (from->ends || bpf_map_lookup_elem(source->tails_fd, &key, words + IOP_HEAD_SEGMENTS)))
+		n = IOP_HEAD_SEGMENTS;
+	return n;
+}
+
+static int take_trace(const struct traces_source *source, uint64_t key,
+		      const struct iop_trace *from, uint64_t start_ns, struct service *service)
 {
 	struct trace_segment segments[TRACE_MOST_SEGMENTS];
 	struct trace trace = {.key = from->key, .segments = segments};
+	uint64_t words[IOP_SEGMENTS];
 	int r;
 
-	trace.n_segments = from->n_end < IOP_SEGMENTS ? from->n_end : IOP_SEGMENTS;
+	if (from->key >= service->traces.limit)
+		return 0;
+	trace.n_segments = read_segments(source, key, from, words);
 	trace.truncated = from->n_end - (uint32_t)trace.n_segments;
 	trace.start_ns = (int64_t)(from->start - start_ns);
 	trace.wall_ns = from->end - from->start;
 	trace.queue_wait_ns = from->arrival ? from->start - from->arrival : TRACE_NOT_KNOWN;
-	if (from->key >= service->traces.limit)
-		return 0;
-	r = take_segments(source, from, service, segments, trace.n_segments);
+	r = take_segments(source, words, service, segments, trace.n_segments);
 	return r < 0 ? r : traces_add(&service->traces, &trace, 0, NULL);
 }
 
@@ -134,28 +147,53 @@ static int renew_limits(struct traces_source *source, struct snapshot *s)
 	return 0;
 }
 
+/* Moves what has been answered into the services of s. 0 or -errno. */
+static int take_answered(const struct traces_source *source, uint64_t start_ns, uint64_t now_ns,
+			 struct snapshot *s)
+{
+	struct iop_trace trace;
+	uint64_t key, next;
+	bool more;
+	int r = 0;
+
+	more = !bpf_map_get_next_key(source->traces_fd, NULL, &next);
+	while (more && r == 0) {
+		key = next;
+		/* The one after it first: it may be deleted. */
+		more = !bpf_map_get_next_key(source->traces_fd, &key, &next);
+		if (bpf_map_lookup_elem(source->traces_fd, &key, &trace) || !is_due(&trace, now_ns))
+			continue;
+		if (trace.end && trace.service < s->n_services)
+			r = take_trace(source, key, &trace, start_ns, &s->services[trace.service]);
+		(void)bpf_map_delete_elem(source->traces_fd, &key);
+	}
+	return r;
+}
+
+/* Takes out the tails of the traces that have been taken out. */
+static void drop_tails(const struct traces_source *source)
+{
+	struct iop_trace trace;
+	uint64_t key, next;
+	bool more;
+
+	more = !bpf_map_get_next_key(source->tails_fd, NULL, &next);
+	while (more) {
+		key = next;
+		more = !bpf_map_get_next_key(source->tails_fd, &key, &next);
+		if (bpf_map_lookup_elem(source->traces_fd, &key, &trace))
+			(void)bpf_map_delete_elem(source->tails_fd, &key);
+	}
+}
+
 int traces_read(struct traces_source *source, uint64_t start_ns, uint64_t now_ns,
 		struct snapshot *s)
 {
-	_cleanup_free_ struct iop_trace *trace = malloc(sizeof(*trace));
-	uint64_t key, next, *previous = NULL;
-	bool more;
-	int r;
+	int r = renew_limits(source, s);
 
-	if (!trace)
-		return -ENOMEM;
-	r = renew_limits(source, s);
-	more = r == 0 && !bpf_map_get_next_key(source->traces_fd, NULL, &next);
-	while (more && r == 0) {
-		key = next;
-		previous = &key;
-		/* The one after it first: it may be deleted. */
-		more = !bpf_map_get_next_key(source->traces_fd, previous, &next);
-		if (bpf_map_lookup_elem(source->traces_fd, &key, trace) || !is_due(trace, now_ns))
-			continue;
-		(void)bpf_map_delete_elem(source->traces_fd, &key);
-		if (trace->end && trace->service < s->n_services)
-			r = take_trace(source, trace, start_ns, &s->services[trace->service]);
-	}
+	if (r == 0)
+		r = take_answered(source, start_ns, now_ns, s);
+	if (r == 0)
+		drop_tails(source);
 	return r;
 }

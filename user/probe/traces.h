@@ -9,7 +9,7 @@
 #include "probe/peers.h"
 
 struct traces_source {
-	int traces_fd, sampling_fd; /* the maps */
+	int traces_fd, tails_fd, sampling_fd; /* the maps */
 	const struct peers *peers;
 	uint32_t budget;  /* requests of a service between two halvings of its limit */
 	uint64_t *limits; /* per service, as they were at the last reading */

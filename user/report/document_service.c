@@ -63,7 +63,8 @@ static uint64_t read_bucket(const struct json_cursor *pair, struct dist *dist, i
 	int64_t i = json_cursor_integer(&index, least, IOP_BUCKET_COUNT - 1);
 	uint64_t n = (uint64_t)json_cursor_integer(&count, 1, INT64_MAX);
 
-	dist->buckets[i] = n;
+	if (json_cursor_sound(pair) && dist_fill(dist, (unsigned int)i, n) < 0)
+		json_cursor_out_of_memory(pair);
 	return n;
 }
 

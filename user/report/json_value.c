@@ -67,11 +67,12 @@ static json_t *buckets(const struct dist *d)
 	_cleanup_(json_value_freep) json_t *array = json_array();
 
 	for (unsigned int i = 0; i < IOP_BUCKET_COUNT; i++) {
+		uint64_t n = dist_bucket(d, i);
 		json_t *pair;
 
-		if (!d->buckets[i])
+		if (!n)
 			continue;
-		pair = json_pack("[oo]", json_value_integer(i), json_value_integer(d->buckets[i]));
+		pair = json_pack("[oo]", json_value_integer(i), json_value_integer(n));
 		if (json_array_append_new(array, pair) < 0)
 			return NULL;
 	}

@@ -20,7 +20,7 @@ uint64_t metric_count_within(const struct dist *d, unsigned int i)
 	uint64_t n = 0;
 
 	for (unsigned int k = 0; k < end; k++)
-		n += d->buckets[k];
+		n += dist_bucket(d, k);
 	return n;
 }
 
