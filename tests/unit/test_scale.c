@@ -25,9 +25,9 @@ static struct snapshot *sample(unsigned int requests)
 		double y = (double)wait_ns / 1e9;
 
 		service->requests.completed++;
-		dist_add(&service->parts[PART_CPU], 100 * US);
-		dist_add(&service->parts[PART_NETWORK], wait_ns);
-		dist_add(&service->service_time, 100 * US + wait_ns);
+		(void)dist_add(&service->parts[PART_CPU], 100 * US);
+		(void)dist_add(&service->parts[PART_NETWORK], wait_ns);
+		(void)dist_add(&service->service_time, 100 * US + wait_ns);
 		service->moments.xx += x * x;
 		service->moments.yy += y * y;
 		service->moments.xy += x * y;
@@ -40,7 +40,7 @@ static uint64_t counted(const struct dist *dist)
 	uint64_t n = 0;
 
 	for (unsigned int b = 0; b < IOP_BUCKET_COUNT; b++)
-		n += dist->buckets[b];
+		n += dist_bucket(dist, b);
 	return n;
 }
 

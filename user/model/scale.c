@@ -10,14 +10,15 @@ static void scale(uint64_t *n, double factor)
 
 static void scale_dist(struct dist *dist, double factor)
 {
-	uint64_t below = 0, done = 0, upto;
+	uint64_t below = 0, done = 0, upto, *octave;
 
-	for (unsigned int b = 0; b < IOP_BUCKET_COUNT; b++) {
-		if (!dist->buckets[b]) /* what is not written takes no memory */
+	for (unsigned int i = 0; i < IOP_BUCKET_COUNT; i++) {
+		octave = dist->octaves[i / IOP_BUCKET_SUB];
+		if (!octave)
 			continue;
-		below += dist->buckets[b];
+		below += octave[i % IOP_BUCKET_SUB];
 		upto = (uint64_t)llround((double)below * factor);
-		dist->buckets[b] = upto - done;
+		octave[i % IOP_BUCKET_SUB] = upto - done;
 		done = upto;
 	}
 	dist->count = done;

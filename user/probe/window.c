@@ -38,26 +38,12 @@ static int land_operations(const struct probe *probe)
 	return 0;
 }
 
-static int forget_traces(const struct probe *probe)
-{
-	int fd = bpf_map__fd(probe->skel->maps.traces);
-	uint64_t key;
-
-	while (!bpf_map_get_next_key(fd, NULL, &key)) {
-		if (bpf_map_delete_elem(fd, &key) && errno != ENOENT)
-			return -errno;
-	}
-	return 0;
-}
-
 int probe_window_open(struct probe *probe, uint64_t warm_ns, uint64_t sample_ns)
 {
 	uint64_t now;
 	int r;
 
 	r = land_operations(probe);
-	if (!r)
-		r = forget_traces(probe);
 	if (!r)
 		r = programs_attach(probe->skel);
 	if (r < 0)

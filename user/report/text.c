@@ -48,17 +48,18 @@ static double quantile(const struct dist *d, double q)
 static void show_title(struct page *page, const struct snapshot *s, const struct service *service)
 {
 	time_t start = (time_t)(s->start_unix_ns / NS_PER_S);
-	char when[40] = "?", sampled[64] = "", right[128];
+	char when[40] = "?", right[80];
 	struct tm tm;
 
 	if (gmtime_r(&start, &tm))
 		(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &tm);
-	if (s->sampled_ns < s->duration_ns)
-		(void)snprintf(sampled, sizeof(sampled), " (%s of it measured)",
-			       figure_duration(seconds(s->sampled_ns)).text);
-	(void)snprintf(right, sizeof(right), "%s%s from %s",
-		       figure_duration(seconds(s->duration_ns)).text, sampled, when);
+	(void)snprintf(right, sizeof(right), "%s from %s",
+		       figure_duration(seconds(s->duration_ns)).text, when);
 	page_rule(page, service->name, right);
+	if (s->sampled_ns < s->duration_ns)
+		page_line(page, "measured", "%s of these %s; the rest is estimated from it",
+			  figure_duration(seconds(s->sampled_ns)).text,
+			  figure_duration(seconds(s->duration_ns)).text);
 }
 
 static void show_processes(struct page *page, const struct service *service)
