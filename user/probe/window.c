@@ -96,7 +96,7 @@ int probe_window_ended(const struct probe *probe)
 
 int probe_window_close(struct probe *probe)
 {
-	uint64_t open;
+	uint64_t open = 0;
 	int r;
 
 	probe_window_end_sample(probe);
