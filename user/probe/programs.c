@@ -15,6 +15,7 @@
 
 #define TRACE_ROWS_EACH 3072
 #define TRACE_ROWS_MOST 8192
+#define TRACE_TAILS_MOST 5120
 #define TRACE_LIMITS 12
 #define HISTS_BYTES (8u << 20) /* for copies of them; a single one may take more */
 
@@ -98,12 +99,20 @@ static int choose_storage(struct ioprof_bpf *skel, const struct programs_opts *o
 }
 
 /* Enough for a budget of requests at each of 12 limits, the last of which is reached after a
- * million requests: no reading is so far from the next. Many services share what memory allows, and
- * all the room for long requests that one has. */
+ * million requests: no reading is so far from the next. Many services share what memory allows. */
 static unsigned int trace_rows(unsigned int n_services)
 {
 	return n_services < TRACE_ROWS_MOST / TRACE_ROWS_EACH ? n_services * TRACE_ROWS_EACH
 							      : TRACE_ROWS_MOST;
+}
+
+/* One for each sampled request; of many services, not all of whose requests are long, fewer: enough
+ * at 7 limits. */
+static unsigned int trace_tails(unsigned int n_services)
+{
+	unsigned int rows = trace_rows(n_services);
+
+	return rows < TRACE_TAILS_MOST ? rows : TRACE_TAILS_MOST;
 }
 
 static unsigned int hist_copies(unsigned int n_services)
@@ -137,7 +146,7 @@ static int set_sizes(struct ioprof_bpf *skel, const struct programs_opts *opts)
 		{skel->maps.backlogs, opts->n_services},
 		{skel->maps.sampling, opts->n_services},
 		{skel->maps.traces, trace_rows(opts->n_services)},
-		{skel->maps.tails, TRACE_ROWS_EACH},
+		{skel->maps.tails, trace_tails(opts->n_services)},
 	};
 	int r;
 
