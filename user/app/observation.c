@@ -25,7 +25,7 @@
 
 /* How long the probes may take what they were allowed before and did not take. */
 #define KEPT_NS (10 * CLOCK_NS_PER_S)
-#define DEFAULT_KEPT_NS (60 * CLOCK_NS_PER_S)
+#define DEFAULT_KEPT_NS (300 * CLOCK_NS_PER_S)
 #define DEFAULT_MAX_OVERHEAD 0.01
 
 static int note_sample(const struct observation *o, struct snapshot *s)
