@@ -19,10 +19,10 @@ const volatile bool has_task_pt_regs = true;
 const volatile unsigned int service_count = 1;
 const volatile unsigned int hist_copies = 1;
 const volatile unsigned int peer_rows = 513;
-const volatile unsigned int trace_budget = 256;
 const volatile unsigned char syscall_kinds[IOP_SYSCALLS] = {};
 
 unsigned int observing = 0;
+unsigned int trace_budget = 0;
 unsigned int epoch = 0;
 unsigned int window_open = 0;
 unsigned long window_opened = 0;

@@ -205,10 +205,11 @@ MAP struct {
 extern const volatile unsigned int service_count;
 extern const volatile unsigned int hist_copies; /* a power of two */
 extern const volatile unsigned int peer_rows;
-extern const volatile unsigned int trace_budget;
 extern const volatile unsigned char syscall_kinds[IOP_SYSCALLS];
 /* ... while running: that stock has been taken, and what is missed from now on is lost ... */
 extern unsigned int observing;
+/* ... how many requests of a service are sampled before fewer are ... */
+extern unsigned int trace_budget;
 /* ... which half of maxima is being written ... */
 extern unsigned int epoch;
 /*

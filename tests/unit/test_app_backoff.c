@@ -46,9 +46,12 @@ static void what_was_kept_is_used_up_first(void **state)
 
 	(void)state;
 	begin(&l, 10); /* 0.1 s of CPU; 0.02 s a second are too much by 0.01 */
-	while (second(&l, 0.02) == 1)
+	while (second(&l, 0.02) == 1) {
+		assert_int_equal(backoff_is_strained(&l.b), seconds > 5);
 		seconds++;
+	}
 	assert_in_range(seconds, 10, 12);
+	assert_true(backoff_is_strained(&l.b));
 }
 
 static void as_little_as_it_takes_is_observed(void **state)

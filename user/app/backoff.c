@@ -51,3 +51,8 @@ unsigned int backoff_decide(struct backoff *b, uint64_t now_ns, uint64_t cost_ns
 	b->balance_ns = fmax(b->balance_ns, 0);
 	return b->one_in;
 }
+
+bool backoff_is_strained(const struct backoff *b)
+{
+	return b->one_in != 1 || b->balance_ns < b->most_ns / 2;
+}

@@ -11,6 +11,7 @@
 #ifndef IOPROF_APP_BACKOFF_H
 #define IOPROF_APP_BACKOFF_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define BACKOFF_MOST 1024 /* less than one part in so many is no observation */
@@ -35,5 +36,8 @@ void backoff_skip(struct backoff *b, uint64_t now_ns, uint64_t cost_ns);
  * not enough.
  */
 unsigned int backoff_decide(struct backoff *b, uint64_t now_ns, uint64_t cost_ns);
+
+/* Whether half of what was kept is used up: time to do without what can be done without. */
+bool backoff_is_strained(const struct backoff *b);
 
 #endif

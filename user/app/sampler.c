@@ -33,13 +33,22 @@ int sampler_begin(struct sampler *sampler, struct probe *probe, double limit, ui
 	return 0;
 }
 
+/* Fewer traces first, then fewer requests. 0 or -EBUSY. */
+static int decide(struct sampler *sampler, uint64_t now_ns, uint64_t cost_ns)
+{
+	unsigned int one_in = backoff_decide(&sampler->backoff, now_ns, cost_ns);
+
+	probe_sample_traces(sampler->probe, backoff_is_strained(&sampler->backoff));
+	return one_in ? 0 : -EBUSY;
+}
+
 static int decide_whole(struct sampler *sampler, uint64_t now_ns)
 {
 	uint64_t cost_ns;
 	int r;
 
 	r = probe_cost_ns(sampler->probe, &cost_ns);
-	return r < 0 || backoff_decide(&sampler->backoff, now_ns, cost_ns) ? r : -EBUSY;
+	return r < 0 ? r : decide(sampler, now_ns, cost_ns);
 }
 
 /* After some periods. What a whole window cost says nothing of what a sample will. */
@@ -56,7 +65,7 @@ static int decide_sample(struct sampler *sampler, uint64_t now_ns)
 	if (sampler->periods++ < PERIODS)
 		return 0;
 	sampler->periods = 1;
-	return backoff_decide(&sampler->backoff, now_ns, cost_ns) ? 0 : -EBUSY;
+	return decide(sampler, now_ns, cost_ns);
 }
 
 static void choose_sample(struct sampler *sampler)

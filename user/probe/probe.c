@@ -284,8 +284,9 @@ static int open_into(struct probe *probe, const struct probe_opts *opts, struct 
 		.tails_fd = bpf_map__fd(probe->skel->maps.tails),
 		.sampling_fd = bpf_map__fd(probe->skel->maps.sampling),
 		.peers = probe->peers,
-		.budget = probe->skel->rodata->trace_budget,
+		.budget = probe->skel->bss->trace_budget,
 	};
+	probe->trace_budget = probe->traces.budget;
 	r = traces_begin(&probe->traces, probe->max_services);
 	if (r < 0)
 		return r;

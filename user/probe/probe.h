@@ -96,6 +96,9 @@ bool probe_cost_known(const struct probe *probe);
 /* What they have cost since the probe was opened, in nanoseconds of CPU. 0 or -errno. */
 int probe_cost_ns(const struct probe *probe, uint64_t *ret_ns);
 
+/* Whether fewer requests than usual, a quarter of them, are written down step by step. */
+void probe_sample_traces(struct probe *probe, bool fewer);
+
 /*
  * Observing part of the time, in windows. One is open from the start, without end; between them the
  * programs do next to nothing. Requests that begin within a window's sample count; the window stays

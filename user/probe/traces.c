@@ -138,7 +138,7 @@ static int renew_limits(struct traces_source *source, struct snapshot *s)
 		traces_limit(&s->services[i].traces,
 			     limit < source->limits[i] ? limit : source->limits[i]);
 		source->limits[i] = limit;
-		if (sample.taken < source->budget / 4 && limit < IOP_TRACE_KEYS)
+		if (sample.taken * 4 < source->budget && limit < IOP_TRACE_KEYS)
 			sample.limit = limit * 2;
 		sample.taken = 0;
 		if (bpf_map_update_elem(source->sampling_fd, &i, &sample, BPF_ANY))

@@ -19,6 +19,14 @@
 
 #define TOTALS (sizeof(struct iop_totals) / sizeof(uint64_t))
 
+void probe_sample_traces(struct probe *probe, bool fewer)
+{
+	uint32_t budget = fewer ? (probe->trace_budget + 3) / 4 : probe->trace_budget;
+
+	probe->traces.budget = budget;
+	__atomic_store_n(&probe->skel->bss->trace_budget, budget, __ATOMIC_RELAXED);
+}
+
 /* Operations in flight are counted from none again. Nothing writes to the peers meanwhile. */
 static int land_operations(const struct probe *probe)
 {
