@@ -206,7 +206,7 @@ void view_quality_draw(const struct pane *pane, const struct view_input *input,
 	row = draw_sample(pane, row, input->s);
 	row = draw_requests(pane, row, service);
 	row = draw_cost(pane, row, input->s);
-	row = draw_notes(pane, row, "this kernel", input->s->notes, input->s->n_notes);
+	row = draw_notes(pane, row, "note", input->s->notes, input->s->n_notes);
 	row = draw_notes(pane, row, "this service", service->notes, service->n_notes);
 	programs = pane_part(pane, row + 1, 0, pane->height, pane->width);
 	if (input->s->cost_known && programs.height >= 3)
