@@ -40,7 +40,7 @@ struct probe {
 	struct threads *threads;
 	struct peers *peers;
 	struct traces_source traces;
-	uint32_t trace_budget; /* as it is unless the probes cost too much */
+	uint32_t trace_budget;		   /* as it is unless the probes cost too much */
 	struct program_past *program_past; /* in the skeleton's order */
 	uint64_t recursion_past;
 	uint64_t losses[IOP_LOSS_COUNT];

@@ -175,8 +175,7 @@ static int configure(struct ioprof_bpf *skel, const struct programs_opts *opts)
 	skel->rodata->has_readable_event = opts->kernel->readable_event;
 	skel->rodata->service_count = opts->n_services;
 	skel->rodata->peer_rows = opts->n_services + opts->max_peers;
-	skel->bss->trace_budget =
-		trace_rows(opts->n_services) / (TRACE_LIMITS * opts->n_services);
+	skel->bss->trace_budget = trace_rows(opts->n_services) / (TRACE_LIMITS * opts->n_services);
 	syscalls_fill_kinds((unsigned char *)skel->rodata->syscall_kinds);
 	syscalls_fill_messages((unsigned char *)skel->rodata->syscall_messages);
 	skel->bss->epoch = 0;
