@@ -157,6 +157,48 @@ static void test_calibrated(void **state)
 	ASSERT_NEAR(estimate(&c).estimate, 1.3, 1e-9);
 }
 
+/* gunicorn that takes 400 us of a request, uvicorn 100 us, both as calibrated. */
+static struct kappa swapped(double cpu_s)
+{
+	struct stack_change c = {
+		.cpu_s = cpu_s,
+		.clients_known = true,
+		.framework = COST_COUNT,
+		.server_known = true,
+		.swaps = {{.from = COST_GUNICORN, .to = COST_UVICORN, .times = 1}},
+		.n_swaps = 1,
+	};
+	struct prior costs[COST_COUNT];
+
+	for (int i = 0; i < COST_COUNT; i++)
+		costs[i] = cost_default((enum cost)i);
+	costs[COST_GUNICORN] = (struct prior){400e-6, 390e-6, 410e-6};
+	costs[COST_UVICORN] = (struct prior){100e-6, 97e-6, 103e-6};
+	c.calibrated = costs;
+	return estimate(&c);
+}
+
+/*
+ * Calibrated costs are off by a factor in a service: that matters as much as they do, and what is
+ * left of a request is its own only as far as the factor does not explain it.
+ */
+static void test_in_situ(void **state)
+{
+	struct kappa large = swapped(.040), equal = swapped(.0004), twice = swapped(.0008);
+	struct kappa small = swapped(.0002);
+
+	(void)state;
+	ASSERT_NEAR(large.estimate, (.040 - 300e-6) / .040, .001);
+	assert_true(large.lo > .93 && large.hi < 1.05);
+	/* Some of it is its own, but little; and anything up to the highest that f leaves. */
+	assert_true(equal.estimate > .25 && equal.estimate < .5);
+	assert_true(equal.lo < .25 && equal.hi < 1);
+	assert_true(twice.lo < .45 && twice.hi > .65);
+	/* Calibrated at more than all of it: next to nothing is its own, but what comes costs. */
+	ASSERT_NEAR(small.estimate, .5, .15);
+	assert_true(small.lo > .3 && small.hi < 1);
+}
+
 static void test_bad_input(void **state)
 {
 	struct stack_change c = {.cpu_s = 0};
@@ -183,7 +225,8 @@ int main(void)
 		cmocka_unit_test(test_table),	     cmocka_unit_test(test_prior),
 		cmocka_unit_test(test_draws),	     cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_given_factor), cmocka_unit_test(test_unknown_clients),
-		cmocka_unit_test(test_calibrated),   cmocka_unit_test(test_bad_input),
+		cmocka_unit_test(test_calibrated),   cmocka_unit_test(test_in_situ),
+		cmocka_unit_test(test_bad_input),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,20 +2,27 @@
 /*
  * Question: how much CPU will a request take on the other stack?
  *
- * Method: T' = factor T + framework + calls * library	(the stack)
- *	      - operations * blocking	(of several processes, where libraries are known)
+ * Method: T = own + f E	(today: E is what its known server, framework and clients take)
+ *	   T' = factor own + g N + framework	(the stack: N is what their counterparts take)
  *	      + operations * c_op + tasks * c_task + offloads * c_hop	(the loop)
  * with every parameter a best estimate and an interval from a source named in kappa.def. The
  * interval of kappa is by drawing all of them many times.
  *
+ * E and N were measured in another program, and code costs more or less in a service, as caches and
+ * processes that take turns have it: f and g, lognormal about 1. How T divides into own and f E is
+ * for Bayes to say: of own's share p in T nothing is known before (Jeffreys, 1946: Beta(1/2, 1/2));
+ * f as above; their sum is T. Where a service's own computing dominates, that
+ * leaves own at T - E. Where the stack does, a rest that f explains as well is hardly its own; and
+ * where E is above T, f is below 1.
+ *
  * What is not recognised widens the interval: without the framework a factor of 0.85 to 1.45, and
  * each operation through an unknown client may be an HTTP call whose blocking client costs 0.74 ms
  * more than an asynchronous one, or none at all, with equal chances of all in between. On real
- *Python pairs kappa went from 0.13 (JSON only) to 1.0 (pure CPU), so the stack's part is never
- *below 0.13.
+ * Python pairs kappa went from 0.13 (JSON only) to 1.0 (pure CPU), so the stack's part is never
+ * below 0.13.
  *
  * Assumptions: parameters independent; costs per event the same on every machine (calibrate if
- * not). Cost: DRAWS.
+ * not). Cost: DRAWS times SPLITS.
  */
 #include "advise/kappa.h"
 
@@ -25,6 +32,9 @@
 
 #define DRAWS 2000
 #define Z_95 1.6448536269514722 /* the standard normal's 95 % quantile */
+#define SPLITS 256		/* of a request's CPU into own and known, that are weighed */
+#define SPLIT_SPAN 4		/* standard deviations of f, on either side */
+#define LEAST_OWN 0.01		/* of a request's CPU */
 #define LEAST_FACTOR 0.13	/* of the stack: the lowest measured */
 #define MOST_SAVED .72		/* of a blocking HTTP client's CPU: 160 to 280 us for 600 to 900 */
 #define US 1e-6
@@ -54,7 +64,8 @@ static const struct {
 
 static bool is_factor(enum cost cost)
 {
-	return cost == COST_FACTOR_UNKNOWN || cost == COST_FACTOR_KNOWN;
+	return cost == COST_FACTOR_UNKNOWN || cost == COST_FACTOR_KNOWN ||
+	       cost == COST_FACTOR_IN_SITU;
 }
 
 struct prior cost_default(enum cost cost)
@@ -124,31 +135,60 @@ static double left_out_s(const struct stack_change *c, const struct swap *swap, 
 	return share * from + (1 - share) * parameter(c, swap->instead, prng);
 }
 
-static double swapped_s(const struct stack_change *c, struct prng *prng)
-{
-	double s = 0;
-
-	for (size_t i = 0; i < c->n_swaps; i++) {
-		const struct swap *swap = &c->swaps[i];
-
-		if (swap->to < COST_COUNT)
-			s += swap->times * parameter(c, swap->to, prng);
-		if (swap->from < COST_COUNT)
-			s -= swap->times * left_out_s(c, swap, prng);
-	}
-	return s;
-}
-
-/* What today's known server, framework and clients take. */
-static double explained_s(const struct stack_change *c)
+/* What today's known server, framework and clients take, as calibrated. */
+static double known_s(const struct stack_change *c, struct prng *prng)
 {
 	double s = 0;
 
 	for (size_t i = 0; i < c->n_swaps; i++) {
 		if (c->swaps[i].from < COST_COUNT)
-			s += c->swaps[i].times * left_out_s(c, &c->swaps[i], NULL);
+			s += c->swaps[i].times * left_out_s(c, &c->swaps[i], prng);
 	}
-	return s;
+	return fmax(s, 0);
+}
+
+/* What comes in their place. */
+static double replaced_s(const struct stack_change *c, struct prng *prng)
+{
+	double s = 0;
+
+	if (!c->n_swaps)
+		return 0;
+	for (size_t i = 0; i < c->n_swaps; i++) {
+		if (c->swaps[i].to < COST_COUNT)
+			s += c->swaps[i].times * parameter(c, c->swaps[i].to, prng);
+	}
+	return fmax(s, 0) * factor(c, COST_FACTOR_IN_SITU, prng);
+}
+
+/*
+ * What of a request's CPU is the service's own, where what is known takes `known` as calibrated:
+ * the median, or a draw, of what both priors leave possible. By f, evenly in its logarithm.
+ */
+static double own_s(const struct stack_change *c, double known, struct prng *prng)
+{
+	double deviation = log(cost_default(COST_FACTOR_IN_SITU).hi) / Z_95;
+	double weights[SPLITS], owns[SPLITS], sum = 0, top, bottom, left;
+	size_t i;
+
+	if (!(known > 0))
+		return c->cpu_s;
+	top = fmin(SPLIT_SPAN * deviation, log(c->cpu_s / known));
+	bottom = fmin(-SPLIT_SPAN * deviation, top - SPLIT_SPAN * deviation);
+	for (i = 0; i < SPLITS; i++) {
+		double f = bottom + (top - bottom) * ((double)i + .5) / SPLITS;
+		double share = exp(f) * known / c->cpu_s;
+
+		owns[i] = (1 - share) * c->cpu_s;
+		/* Relative to the top: none of them vanishes where f must be far below 1. */
+		weights[i] = exp((top * top - f * f) / 2 / (deviation * deviation)) /
+			     sqrt((1 - share) * share);
+		sum += weights[i];
+	}
+	left = sum * (prng ? prng_uniform(prng) : .5);
+	for (i = 0; i < SPLITS - 1 && left >= weights[i]; i++)
+		left -= weights[i];
+	return owns[i];
 }
 
 /*
@@ -160,46 +200,31 @@ static double unknown_client_s(const struct stack_change *c, double unknown, str
 {
 	struct prior p = c->calibrated ? c->calibrated[COST_CLIENT_UNKNOWN]
 				       : cost_default(COST_CLIENT_UNKNOWN);
-	double most = fmax(c->cpu_s - explained_s(c), 0) / unknown * MOST_SAVED;
+	double most = fmax(c->cpu_s - known_s(c, NULL), 0) / unknown * MOST_SAVED;
 	double scale = p.lo < 0 ? fmin(1, most / -p.lo) : 1;
 
 	return fmax(fmin(parameter(c, COST_CLIENT_UNKNOWN, prng), 0), p.lo) * scale;
 }
 
-/*
- * What operations cost several processes that block in them, and not one loop: each comes back to
- * caches that the others have used. At most half of what nothing else explains.
- */
-static double blocking_s(const struct stack_change *c, struct prng *prng)
-{
-	double most = fmax(c->cpu_s - explained_s(c), 0) / 2;
-
-	if (!c->processes || !c->n_swaps)
-		return 0;
-	return fmin(c->operations * fmax(parameter(c, COST_BLOCK, prng), 0), most);
-}
-
 static double stack_s(const struct stack_change *c, struct prng *prng)
 {
-	double s, unknown = 0;
+	bool recognised = c->server_known || framework_known(c);
+	double s, known, unknown = 0;
 
 	if (c->cpu_factor > 0)
 		return c->cpu_factor * c->cpu_s;
 	if (c->same_stack)
 		return c->cpu_s;
-	if (c->server_known)
-		s = factor(c, COST_FACTOR_KNOWN, prng) * c->cpu_s;
-	else if (framework_known(c))
-		s = factor(c, COST_FACTOR_KNOWN, prng) * c->cpu_s +
-		    parameter(c, c->framework, prng);
-	else
-		s = factor(c, COST_FACTOR_UNKNOWN, prng) * c->cpu_s;
+	s = factor(c, recognised ? COST_FACTOR_KNOWN : COST_FACTOR_UNKNOWN, prng);
+	known = known_s(c, prng);
+	s *= own_s(c, known, prng);
+	if (!c->server_known && framework_known(c))
+		s += parameter(c, c->framework, prng);
 	if (!c->clients_known)
 		unknown = c->operations - fmax(c->known_calls, c->http_calls);
-	s += swapped_s(c, prng) + c->http_calls * parameter(c, COST_HTTP_CLIENT, prng);
+	s += replaced_s(c, prng) + c->http_calls * parameter(c, COST_HTTP_CLIENT, prng);
 	if (unknown > 0)
 		s += unknown * unknown_client_s(c, unknown, prng);
-	s -= blocking_s(c, prng);
 	return fmax(s, LEAST_FACTOR * c->cpu_s);
 }
 

@@ -379,7 +379,6 @@ static int set_gain_opts(struct subject *s)
 	int r;
 
 	s->stack.change.whole_factor = s->opts->cpu_factor;
-	s->stack.change.processes = e->processes > 1;
 	limit_memory(s, &tune);
 	r = limit_connections(s, &tune, loops);
 	if (r < 0)
