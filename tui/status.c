@@ -27,7 +27,7 @@ static void draw_alarms(const struct pane *line, const struct view_input *input,
 	if (check_closure(service) != CHECK_HOLDS)
 		at = pane_whole(line, 0, at, ROLE_BAD, " closure %s;",
 				figure_percent(derive_closure(service)).text);
-	if (check_cpu(service) != CHECK_HOLDS)
+	if (check_cpu(input->s, service) != CHECK_HOLDS)
 		(void)pane_whole(line, 0, at, ROLE_BAD, " saw %s of %s CPU",
 				 figure_duration((double)service->cpu_observed_ns / 1e9).text,
 				 figure_duration((double)service->cpu_ns / 1e9).text);
@@ -64,7 +64,7 @@ void status_draw(const struct pane *pane, const struct view_input *input,
 	if (!input->s)
 		return;
 	if (check_losses(input->s) || (service && (check_closure(service) != CHECK_HOLDS ||
-						   check_cpu(service) != CHECK_HOLDS)))
+						   check_cpu(input->s, service) != CHECK_HOLDS)))
 		draw_alarms(&line, input, service);
 	else
 		draw_calm(&line, input, service);

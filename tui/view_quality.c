@@ -35,10 +35,11 @@ static int draw_item(const struct pane *pane, int row, enum role role, const cha
 			    indent > 3 ? words : labelled);
 }
 
-static int draw_checks(const struct pane *pane, int row, const struct service *service)
+static int draw_checks(const struct pane *pane, int row, const struct snapshot *s,
+		       const struct service *service)
 {
 	bool closes = check_closure(service) == CHECK_HOLDS;
-	bool agrees = check_cpu(service) == CHECK_HOLDS;
+	bool agrees = check_cpu(s, service) == CHECK_HOLDS;
 	char words[256];
 
 	if (!service->requests.completed)
@@ -202,7 +203,7 @@ void view_quality_draw(const struct pane *pane, const struct view_input *input,
 		return;
 	}
 	row = draw_losses(pane, 0, input->s);
-	row = draw_checks(pane, row, service);
+	row = draw_checks(pane, row, input->s, service);
 	row = draw_sample(pane, row, input->s);
 	row = draw_requests(pane, row, service);
 	row = draw_cost(pane, row, input->s);

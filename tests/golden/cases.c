@@ -309,7 +309,6 @@ static struct snapshot *make_losses(void)
 	serve_as_workers(service, 1);
 	service->workers.count = 200;
 	service->evidence.threads_serving = 180;
-	s->sampled_ns = 1250000000;
 	s->losses[LOSS_CUT] = 3;
 	s->losses[LOSS_SHARES] = 12345;
 	s->losses[LOSS_RECURSION] = 1;
@@ -347,7 +346,8 @@ static struct snapshot *make_two_services(void)
 	struct snapshot *s = must(snapshot_new(2));
 
 	s->start_unix_ns = 1795372800000000000;
-	s->duration_ns = s->sampled_ns = 61 * S;
+	s->duration_ns = 61 * S;
+	s->sampled_ns = 7625000000;
 	for (unsigned int i = 0; i < 2; i++) {
 		struct service *service = &s->services[i];
 

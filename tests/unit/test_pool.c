@@ -144,7 +144,7 @@ static void test_checks(void **state)
 
 	(void)state;
 	assert_int_equal(check_closure(&service), CHECK_HOLDS);
-	assert_int_equal(check_cpu(&service), CHECK_HOLDS);
+	assert_int_equal(check_cpu(&s, &service), CHECK_HOLDS);
 	assert_int_equal(check_losses(&s), 7);
 	service.service_time.sum_ns = 1000;
 	service.parts[PART_CPU].sum_ns = 989;
@@ -155,11 +155,14 @@ static void test_checks(void **state)
 	assert_int_equal(check_closure(&service), CHECK_HOLDS);
 	service.cpu_ns = 1000 * MS;
 	service.cpu_observed_ns = 979 * MS;
-	assert_int_equal(check_cpu(&service), CHECK_TOO_LITTLE);
+	assert_int_equal(check_cpu(&s, &service), CHECK_TOO_LITTLE);
 	service.cpu_observed_ns = 1021 * MS;
-	assert_int_equal(check_cpu(&service), CHECK_TOO_MUCH);
+	assert_int_equal(check_cpu(&s, &service), CHECK_TOO_MUCH);
+	s.duration_ns = 1000 * MS; /* of which a part was seen: an estimate */
+	assert_int_equal(check_cpu(&s, &service), CHECK_HOLDS);
+	s.sampled_ns = s.duration_ns;
 	service.cpu_observed_ns = 1019 * MS;
-	assert_int_equal(check_cpu(&service), CHECK_HOLDS);
+	assert_int_equal(check_cpu(&s, &service), CHECK_HOLDS);
 }
 
 int main(void)

@@ -252,19 +252,24 @@ static int wait_for_selection(struct observation *o, const struct options *optio
 	return EXIT_STATUS_FAILED;
 }
 
+/* Whether what the probes cost can be limited as asked. Returns an exit status, having said why. */
+static int check_limit(const struct observation *o, const struct options *options)
+{
+	if (!(options->max_overhead > 0) || probe_cost_known(o->probe))
+		return EXIT_STATUS_DONE;
+	log_error("--max-overhead takes CAP_SYS_ADMIN, which lets the kernel tell what the "
+		  "probes cost: run as root, or leave it out");
+	return EXIT_STATUS_NOT_PERMITTED;
+}
+
 /* Returns an exit status, having said why. */
-static int limit_overhead(struct observation *o, const struct options *options)
+static int begin_limit(struct observation *o, const struct options *options)
 {
 	bool asked = options->max_overhead > 0;
 	int r;
 
-	if (!probe_cost_known(o->probe) && !asked)
+	if (!probe_cost_known(o->probe))
 		return EXIT_STATUS_DONE;
-	if (!probe_cost_known(o->probe)) {
-		log_error("--max-overhead takes CAP_SYS_ADMIN, which lets the kernel tell what the "
-			  "probes cost: run as root, or leave it out");
-		return EXIT_STATUS_NOT_PERMITTED;
-	}
 	o->max_overhead = asked ? options->max_overhead : DEFAULT_MAX_OVERHEAD;
 	r = sampler_begin(&o->sampler, o->probe, o->max_overhead,
 			  asked ? KEPT_NS : DEFAULT_KEPT_NS);
@@ -294,13 +299,15 @@ int observation_start(struct observation *o, const struct options *options)
 		log_error("out of memory: free some");
 		return EXIT_STATUS_FAILED;
 	}
-	status = limit_overhead(o, options);
+	status = check_limit(o, options);
 	if (status != EXIT_STATUS_DONE)
 		return status;
 	status = select_first(o, options);
 	if (status == EXIT_STATUS_DONE)
 		status = privileges_drop(o->probe);
-	return status == EXIT_STATUS_DONE ? wait_for_selection(o, options) : status;
+	if (status == EXIT_STATUS_DONE)
+		status = wait_for_selection(o, options);
+	return status == EXIT_STATUS_DONE ? begin_limit(o, options) : status;
 }
 
 /* What is due for the sample. 0 or -errno. */

@@ -332,7 +332,7 @@ static void show_hints(struct page *page, const struct service *service)
 
 /* ---- how far to trust it ---- */
 
-static void show_checks(struct page *page, const struct service *service)
+static void show_checks(struct page *page, const struct snapshot *s, const struct service *service)
 {
 	double closure = derive_closure(service);
 	enum check check = check_closure(service);
@@ -347,7 +347,7 @@ static void show_checks(struct page *page, const struct service *service)
 			page, "check failed",
 			"the parts sum to %s of the time of requests: some are larger than they were",
 			figure_percent(closure).text);
-	if (check_cpu(service) != CHECK_HOLDS)
+	if (check_cpu(s, service) != CHECK_HOLDS)
 		page_line(page, "check failed",
 			  "ioprof saw %s of CPU, the scheduler accounts for %s",
 			  figure_duration(seconds(service->cpu_observed_ns)).text,
@@ -372,7 +372,7 @@ static void show_service(struct page *page, const struct snapshot *s, const stru
 		page_wrapped(page, STYLE_PLAIN, "why", report_absence(service));
 	}
 	show_hints(page, service);
-	show_checks(page, service);
+	show_checks(page, s, service);
 }
 
 static void show_losses(struct page *page, const struct snapshot *s)
