@@ -163,6 +163,7 @@ struct iop_blocked {
  * counted. */
 struct iop_peer {
 	__u64 operations, operations_outside, wait_ns;
+	__u64 connections;    /* operations within requests that were the first of theirs */
 	__u64 in_flight;      /* now */
 	struct iop_hist hist; /* wait per operation within requests, zeros included */
 	struct iop_load loads[IOP_IN_FLIGHT_BINS]; /* by in_flight_bin() */

@@ -213,7 +213,8 @@ static __always_inline void backlog_take(struct sock *sk, u16 family, u32 servic
 		peak_take(backlog, BPF_CORE_READ(listener, sk_ack_backlog));
 }
 
-/* The connection an observed thread uses for the first time. */
+/* The connection an observed thread uses for the first time; data or the thread itself may have
+ * begun its state. */
 static __always_inline struct conn *conn_create(struct sock *sk, struct thread *t, bool sending)
 {
 	u16 family = sock_family(sk);
@@ -231,6 +232,7 @@ static __always_inline struct conn *conn_create(struct sock *sk, struct thread *
 		c->peer = (u32)peer_row(sk, t->service, family);
 	else if (c->role == ROLE_SERVER && family == AF_UNIX && !listener_of(sk, family))
 		listener_add(sk, family, t->service);
+	c->known = true;
 	return c;
 }
 

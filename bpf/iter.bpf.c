@@ -110,6 +110,7 @@ int find_sockets(struct bpf_iter__task_file *ctx)
 	c->role = ROLE_SERVER;
 	c->timed = arrivals_seen(family);
 	c->at_attach = true;
+	c->known = true;
 	return 0;
 }
 

@@ -39,6 +39,8 @@ static __always_inline void peer_count(const struct conn *c, u64 wait_ns)
 		return;
 	}
 	__sync_fetch_and_add(&peer->operations, 1);
+	if (c->fresh)
+		__sync_fetch_and_add(&peer->connections, 1);
 	__sync_fetch_and_add(&peer->wait_ns, wait_ns);
 	hist_count(&peer->hist, wait_ns, 1);
 	peer_max(row, wait_ns);
@@ -173,6 +175,7 @@ static __always_inline void operation_counts(struct conn *c, struct thread *t, u
 		peer_count(c, c->wait_ns);
 	else
 		c->counted = false;
+	c->fresh = false;
 }
 
 static __always_inline void client_receive(struct conn *c, struct thread *t, u64 now)
@@ -337,7 +340,7 @@ static __always_inline void message_counts(struct sock *sk, struct conn *c, stru
 	u32 tid = (u32)bpf_get_current_pid_tgid();
 	u64 now;
 
-	if (!c) {
+	if (!c || !c->known) {
 		c = conn_create(sk, t, sending);
 		if (!c)
 			return;

@@ -10,6 +10,7 @@
 
 #include "message.bpf.h"
 
+#define TCP_SYN_SENT 2
 #define TCP_FIN_WAIT1 4
 #define TCP_CLOSE 7
 #define TCP_LAST_ACK 9
@@ -46,7 +47,8 @@ static __always_inline void readable(struct conn *c, u64 now)
 
 /*
  * AF_UNIX queues data before it says so, and the reader may have been quicker: what is said is then
- * old news of what has been read. It arrived no later than that.
+ * old news of what has been read. It arrived no later than that. Where nothing shows that it was
+ * read, after a request whose arrival was told, its reader is about to say so.
  */
 static __always_inline void readable_late(struct conn *c)
 {
@@ -56,6 +58,8 @@ static __always_inline void readable_late(struct conn *c)
 		c->arrival = c->leftover;
 	else if (c->state == CONN_OPEN && !c->request_arrival)
 		c->request_arrival = c->start;
+	else if (c->state == CONN_RESPONDED && c->request_arrival)
+		c->arrival = bpf_ktime_get_ns();
 }
 
 /* A socket no observed thread has touched yet: it may wait to be accepted. */
@@ -68,12 +72,13 @@ static __always_inline void readable_unknown(struct sock *sk, u16 family)
 	    SOCK_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
 		return;
 	c = conn_new(sk);
-	if (!c)
+	if (!c || c->known) /* its reader was quicker */
 		return;
+	c->arrival = bpf_ktime_get_ns();
 	c->service = listener->service;
 	c->role = ROLE_SERVER;
 	c->timed = arrivals_seen(family);
-	c->arrival = bpf_ktime_get_ns();
+	c->known = true;
 }
 
 /* Every wake-up of a socket's reader on the machine, mostly in an interrupt. Others' sockets: one
@@ -115,8 +120,21 @@ int BPF_PROG(on_segment, struct sock *sk, struct sk_buff *skb)
 	return 0;
 }
 
-/* TCP state changes: new listeners of the service, and connections closed over an unanswered
- * request. */
+/* A thread of the service opens a connection: its first operation will have cost one. */
+static __always_inline void connecting(struct sock *sk)
+{
+	struct thread *t = thread_find(bpf_get_current_task_btf());
+	struct conn *c;
+
+	if (!t || !window_open)
+		return;
+	c = conn_new(sk);
+	if (c)
+		c->fresh = true;
+}
+
+/* TCP state changes: connections being opened, new listeners of the service, and connections closed
+ * over an unanswered request. */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_tcp_state, struct sock *sk, int oldstate, int newstate)
 {
@@ -128,6 +146,10 @@ int BPF_PROG(on_tcp_state, struct sock *sk, int oldstate, int newstate)
 		t = thread_find(bpf_get_current_task_btf());
 		if (t)
 			listener_add(sk, sock_family(sk), t->service);
+		return 0;
+	}
+	if (newstate == TCP_SYN_SENT) {
+		connecting(sk);
 		return 0;
 	}
 	if (newstate != TCP_CLOSE && newstate != TCP_FIN_WAIT1 && newstate != TCP_LAST_ACK)

@@ -141,8 +141,11 @@ struct conn {
 			   worked on */
 	bool counted;	/* client: the operation has been counted, within a request */
 	bool local;	/* AF_UNIX, whose closing nothing shows */
-	bool flying;	/* client: the operation counts as in flight at the peer */
-	u32 in_flight;	/* client: how many there were as it began, itself included */
+	bool known; /* whose it is and its role, since it has carried a message or its kind is plain
+		     */
+	bool fresh; /* client: opened by an observed thread, no operation counted yet */
+	bool flying;   /* client: the operation counts as in flight at the peer */
+	u32 in_flight; /* client: how many there were as it began, itself included */
 	/* From here on server only. */
 	u64 request_arrival; /* of the open request; 0: unknown */
 	u64 leftover;	     /* when more bytes of it were read after the response */

@@ -60,6 +60,9 @@ static const char *const files[] = {
 	"/proc/7/exe",
 };
 
+/* The same words once more. */
+#define ENVIRON "/proc/7/environ"
+
 #define N_FILES (sizeof(files) / sizeof(files[0]))
 
 static const char root[] = "root";
@@ -77,6 +80,7 @@ static void remove_root(void)
 
 	for (size_t i = 0; i < N_FILES; i++)
 		(void)unlink(under_root(files[i], path));
+	(void)unlink(under_root(ENVIRON, path));
 	for (size_t i = sizeof(folders) / sizeof(folders[0]); i-- > 0;)
 		(void)rmdir(under_root(folders[i], path));
 }
@@ -97,6 +101,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 			open(under_root(files[i], path), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 		FUZZ_ASSERT(file_fds[i] >= 0);
 	}
+	FUZZ_ASSERT(symlink("cmdline", under_root(ENVIRON, path)) == 0);
 	return 0;
 }
 
@@ -207,6 +212,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	(void)target_memory_read(root, PID, &memory);
 	(void)target_stack_bytes(root, PID);
 	(void)target_components(root, PID, found, NULL, &locked);
+	(void)target_environment_variables(root, PID);
 	(void)target_schedules_goroutines(root, PID);
 	target_interpreter_state(root, PID, &address, &state_bytes);
 	return 0;

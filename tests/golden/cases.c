@@ -195,6 +195,7 @@ static void set_surroundings(struct service *service)
 		.backlog = 5,
 		.interpreter_lock = true,
 		.modules_seen = MODULES_ALL,
+		.environment_variables = 23,
 	};
 	succeed(service_add_component(service, "gunicorn"));
 	succeed(service_add_component(service, "cpython"));

@@ -21,6 +21,7 @@ WAITS = ["network", "client", "disk", "lock", "sleep", "child", "other"]
 ADD = {
     "count", "sum_ns", "duration_ns", "completed", "arrival_unknown", "at_attach", "aborted", "operations", "waits",
     "parallel_ns", "busy_ns", "wall_ns", "overlapped_io_ns", "cpu_total_ns", "cpu_observed_ns", "operations_outside",
+    "connections",
     "opened_by_loop", "opened_by_worker", "handed_off", "pool_ns", "own_ns", "runs", "run_ns", "cpu_cpu_s2",
     "wait_wait_s2", "cpu_wait_s2", "quota_periods", "quota_throttled", "throttled_ns", "cpu_ns", "run_queue_ns",
     "wait_ns", "idle_ns",
@@ -29,6 +30,7 @@ MAX = {"max_ns", "processes_serving", "threads_serving", "loops", "backlog", "la
 LAST = {
     "host", "name", "pids", "address", "pid", "tid", "start_time_ns", "cpus", "host_cpus", "process_bytes",
     "shared_bytes", "thread_bytes", "memory_limit_bytes", "memory_available_bytes",
+    "environment_variables",
 }
 OR = {"listens", "loop", "serving", "interpreter_lock"}
 # What tells the elements of an array apart.

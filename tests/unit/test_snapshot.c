@@ -65,6 +65,7 @@ static struct snapshot *make(unsigned int seed, const char *const *peers)
 		assert_int_equal(peer->operations, 0);
 		peer->operations = seed;
 		peer->operations_outside = seed * 2;
+		peer->connections = seed * 3;
 		dist_add(&peer->wait, seed * 10);
 	}
 	assert_int_equal(service_add_note(service, seed == 1 ? "one" : "other"), 0);
@@ -105,6 +106,7 @@ static void assert_same_service(const struct service *a, const struct service *b
 		assert_string_equal(a->peers[i].address, b->peers[i].address);
 		assert_int_equal(a->peers[i].operations, b->peers[i].operations);
 		assert_int_equal(a->peers[i].operations_outside, b->peers[i].operations_outside);
+		assert_int_equal(a->peers[i].connections, b->peers[i].connections);
 		assert_same_dist(&a->peers[i].wait, &b->peers[i].wait);
 	}
 	assert_int_equal(a->n_notes, b->n_notes);

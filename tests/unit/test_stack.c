@@ -185,6 +185,38 @@ static void an_asynchronous_server_stays(void **state)
 	ASSERT_NEAR(swapped_us(&stack), CALLS * (430 - 170));
 }
 
+/* requests goes through the environment at each call; what comes instead does not. */
+static void a_large_environment_costs_requests(void **state)
+{
+	struct peer peer = {.address = (char *)"10.0.0.7:8080", .operations = 100 * CALLS};
+	char *components[] = {(char *)"cpython", (char *)"requests", (char *)"httpx"};
+	struct service service = {
+		.requests.completed = 100,
+		.peers = &peer,
+		.n_peers = 1,
+		.surroundings = {.components = components,
+				 .n_components = 2,
+				 .modules_seen = MODULES_ALL,
+				 .environment_variables = 50},
+	};
+	struct stack stack;
+
+	(void)state;
+	stack = stack_recognise(&service, TARGET_AUTO, costs);
+	assert_int_equal(stack.change.n_swaps, 1); /* not calibrated: it is not guessed */
+	measure(COST_REQUESTS_VARIABLE, 2);
+	stack = stack_recognise(&service, TARGET_AUTO, costs);
+	assert_int_equal(stack.change.n_swaps, 2);
+	assert_int_equal(stack.change.swaps[1].from, COST_REQUESTS_VARIABLE);
+	assert_int_equal(stack.change.swaps[1].to, COST_COUNT);
+	ASSERT_NEAR(stack.change.swaps[1].times, CALLS * 50);
+	service.surroundings.environment_variables = 0;
+	assert_int_equal(stack_recognise(&service, TARGET_AUTO, costs).change.n_swaps, 1);
+	service.surroundings.environment_variables = 50;
+	service.surroundings.n_components = 3; /* the other may call */
+	assert_int_equal(stack_recognise(&service, TARGET_AUTO, costs).change.n_swaps, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +226,7 @@ int main(void)
 		cmocka_unit_test(what_nobody_measures_stays_unknown),
 		cmocka_unit_test(guesses_give_way_to_knowledge),
 		cmocka_unit_test(an_asynchronous_server_stays),
+		cmocka_unit_test(a_large_environment_costs_requests),
 	};
 
 	return cmocka_run_group_tests(tests, measure_all, NULL);

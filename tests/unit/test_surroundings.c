@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -415,6 +416,26 @@ static void this_process_is_seen(void **state)
 	target_quotas_free(quotas);
 }
 
+static void variables_are_counted_as_far_as_they_are_there(void **state)
+{
+	static const char environment[] = "HOME=/\0PATH=/bin\0EMPTY=\0 a title\0\0=C:\0LAST=1";
+	char *root = machine_new(), path[PATH_MAX];
+	FILE *file;
+
+	(void)state;
+	assert_int_equal(target_environment_variables(root, 10), 0);
+	machine_write(root, "/proc/10/environ", "");
+	assert_int_equal(target_environment_variables(root, 10), 0);
+	(void)snprintf(path, sizeof(path), "%s/proc/10/environ", root);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_int_equal(fwrite(environment, 1, sizeof(environment) - 1, file),
+			 sizeof(environment) - 1);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(target_environment_variables(root, 10), 4);
+	machine_free(root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -429,6 +450,7 @@ int main(void)
 		cmocka_unit_test(components_are_what_is_mapped_and_called),
 		cmocka_unit_test(components_of_a_command_line),
 		cmocka_unit_test(components_of_java_are_its_open_archives),
+		cmocka_unit_test(variables_are_counted_as_far_as_they_are_there),
 		cmocka_unit_test(this_process_is_seen),
 	};
 

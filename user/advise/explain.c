@@ -259,6 +259,33 @@ static void assume_load(struct subject *s)
 						  : "a prior");
 }
 
+/* What calls cost that the same client need not: the other stack is taken to do without. */
+static void assume_calls(struct subject *s)
+{
+	const struct stack_change *c = &s->stack.change;
+
+	for (size_t i = 0; i < c->n_swaps && !(s->opts->cpu_factor > 0); i++) {
+		const struct swap *swap = &c->swaps[i];
+		double us = 0;
+
+		if (swap->from < COST_COUNT)
+			us = 1e6 * swap->times * c->calibrated[swap->from].estimate;
+		if (swap->from == COST_REQUESTS_VARIABLE)
+			sentences_add(
+				&s->assumptions,
+				"requests goes through the %u variables of the service's "
+				"environment at each call, %.0f us of CPU per request: unless "
+				"trust_env = False is set, which saves that.",
+				s->service->surroundings.environment_variables, us);
+		if (swap->from == COST_REQUESTS_CONNECTION)
+			sentences_add(
+				&s->assumptions,
+				"%.2f connections are opened per request, %.0f us of CPU: the "
+				"other stack keeps them, as one kept Session of requests would.",
+				swap->times, us);
+	}
+}
+
 static void assume(struct subject *s, const struct advice *a)
 {
 	struct sentences *w = &s->assumptions;
@@ -272,6 +299,7 @@ static void assume(struct subject *s, const struct advice *a)
 		return;
 	}
 	assume_load(s);
+	assume_calls(s);
 	if (s->evidence.n_traces > 0 && s->evidence.n_traces < FEW_TRACES)
 		sentences_add(w, "How requests vary is known from %zu only.", s->evidence.n_traces);
 	if (a->simulated > 0 && a->simulated < 40000)

@@ -12,6 +12,10 @@
  * http.client); a lower one counts only if it is known that none of the higher is loaded. Of two of
  * the highest either may make the calls, and kappa's interval covers both.
  *
+ * A request that waits takes more of its server and framework than one that does not: others have
+ * used the caches meanwhile; in one event loop hardly. A call that opens a connection, which the
+ * other stack would keep, and each variable of the environment cost requests extra.
+ *
  * Assumptions: components found are those in use. A cost per call does not depend on what is sent.
  */
 #include "advise/stack.h"
@@ -123,7 +127,17 @@ static enum cost http_client(const struct service *service)
 	return client;
 }
 
-static void recognise_http(const struct service *service, struct stack *stack, double calls)
+/* What goes with the client and has no counterpart. */
+static void leave_out(struct stack_change *c, enum cost cost, double times)
+{
+	if (times > 0 && measured(c->calibrated, cost) && c->n_swaps < SWAPS_MOST)
+		c->swaps[c->n_swaps++] =
+			(struct swap){.from = cost, .to = COST_COUNT, .times = times};
+}
+
+/* calls, connections: of a request, to peers that are no databases. */
+static void recognise_http(const struct service *service, struct stack *stack, double calls,
+			   double connections)
 {
 	struct stack_change *c = &stack->change;
 	enum cost from = http_client(service);
@@ -134,6 +148,11 @@ static void recognise_http(const struct service *service, struct stack *stack, d
 	if (swap(stack, from, COST_AIOHTTP, calls)) {
 		c->swaps[c->n_swaps - 1].unsure = two;
 		c->swaps[c->n_swaps - 1].instead = COST_HTTPX;
+		if (from == COST_REQUESTS && !two) {
+			leave_out(c, COST_REQUESTS_VARIABLE,
+				  calls * service->surroundings.environment_variables);
+			leave_out(c, COST_REQUESTS_CONNECTION, connections);
+		}
 	} else if (from == COST_REQUESTS && !two) {
 		c->http_calls = calls;
 	} else {
@@ -147,27 +166,45 @@ static void recognise_http(const struct service *service, struct stack *stack, d
 
 static void recognise_clients(const struct service *service, struct stack *stack)
 {
-	double n = (double)service->requests.completed, http = 0, postgres = 0;
+	double n = (double)service->requests.completed, http = 0, opened = 0, postgres = 0;
 
 	for (size_t i = 0; i < service->n_peers; i++) {
 		const struct peer *p = &service->peers[i];
 		const char *database = database_of(p->address);
 		double calls = n > 0 ? (double)p->operations / n : 0;
 
-		if (!database)
+		if (!database) {
 			http += calls;
-		else
+			opened += n > 0 ? (double)p->connections / n : 0;
+		} else {
 			stack->change.known_calls += calls;
+		}
 		if (database && strcmp(database, "psycopg2") == 0)
 			postgres += calls;
 	}
 	stack->change.clients_known = !(http > 0);
-	recognise_http(service, stack, http);
+	recognise_http(service, stack, http, opened);
 	if (postgres > 0 && stack_has(service, "psycopg2") &&
 	    swap(stack, COST_PSYCOPG2, COST_ASYNCPG, postgres) && !stack->client) {
 		stack->client = "psycopg2";
 		stack->other_client = "asyncpg";
 	}
+}
+
+/* The share of requests that wait for a peer, at most: each has its operations. */
+static double waiting_share(const struct service *service)
+{
+	const struct requests *r = &service->requests;
+
+	return r->completed ? fmin(1, (double)r->operations / (double)r->completed) : 0;
+}
+
+static void swap_waiting(const struct service *service, struct stack *stack)
+{
+	double share = waiting_share(service);
+
+	if (share > 0 && !swap(stack, COST_GUNICORN_WAITING, COST_UVICORN_WAITING, share))
+		leave_out(&stack->change, COST_GUNICORN_WAITING, share);
 }
 
 static void recognise_server(const struct service *service, struct stack *stack)
@@ -191,6 +228,7 @@ static void recognise_server(const struct service *service, struct stack *stack)
 	    measured(stack->change.calibrated, COST_STARLETTE) &&
 	    swap(stack, COST_GUNICORN, COST_UVICORN, 1)) {
 		(void)swap(stack, framework, COST_STARLETTE, 1);
+		swap_waiting(service, stack);
 		stack->change.server_known = true;
 	} else if (flask) {
 		stack->change.framework =

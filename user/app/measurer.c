@@ -104,6 +104,7 @@ static void run_script(const struct measurer_opts *opts, const char *folder, int
 	char *env[] = {"PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/go/bin", "LC_ALL=C.UTF-8",
 		       "PYTHONDONTWRITEBYTECODE=1", NULL, NULL};
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	sigset_t none;
 
 	if (asprintf(&home, "HOME=%s", folder) < 0)
 		_exit(EXIT_FAILURE);
@@ -116,6 +117,9 @@ static void run_script(const struct measurer_opts *opts, const char *folder, int
 	    dup2(null, STDERR_FILENO) < 0)
 		_exit(EXIT_FAILURE);
 	(void)signal(SIGPIPE, SIG_DFL);
+	/* Its servers are told to end by a signal that the keeper has blocked. */
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)execve(opts->python, argv, env);
 	_exit(EXIT_NO_EXEC);
 }

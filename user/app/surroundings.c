@@ -166,17 +166,24 @@ static int add_component(void *ctx, const char *name)
 	return 0;
 }
 
+static bool look_at(struct place *place, pid_t pid, bool *ret_locked)
+{
+	uint32_t variables = target_environment_variables(TARGET_HERE, pid);
+
+	if (variables > place->last.environment_variables)
+		place->last.environment_variables = variables;
+	return target_components(TARGET_HERE, pid, add_component, place, ret_locked) == 0;
+}
+
 /* The first process, whose command line says what was started, and some workers. */
 static void read_components(struct place *place, const struct sample *sample)
 {
 	bool locked;
 
 	if (!is_worker(sample, sample->pids[0]))
-		(void)target_components(TARGET_HERE, sample->pids[0], add_component, place,
-					&locked);
+		(void)look_at(place, sample->pids[0], &locked);
 	for (size_t i = 0; i < sample->n_workers && i < MADE_OF_MAX; i++) {
-		if (target_components(TARGET_HERE, sample->workers[i], add_component, place,
-				      &locked) == 0)
+		if (look_at(place, sample->workers[i], &locked))
 			place->last.interpreter_lock |= locked;
 	}
 }

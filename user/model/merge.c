@@ -77,6 +77,7 @@ static int merge_peers(struct service *dst, const struct service *src, uint32_t 
 			return -ENOMEM;
 		dst->peers[at].operations += from->operations;
 		dst->peers[at].operations_outside += from->operations_outside;
+		dst->peers[at].connections += from->connections;
 		if (dist_merge(&dst->peers[at].wait, &from->wait) < 0)
 			return -ENOMEM;
 		blocked_merge(&dst->peers[at].blocked, &from->blocked);
@@ -193,6 +194,8 @@ static int merge_surroundings(struct service *dst, const struct service *src)
 	to->thread_bytes = from->thread_bytes ? from->thread_bytes : was.thread_bytes;
 	to->backlog = from->backlog > was.backlog ? from->backlog : was.backlog;
 	to->interpreter_lock |= was.interpreter_lock;
+	if (!to->environment_variables)
+		to->environment_variables = was.environment_variables;
 	if (to->modules_seen == MODULES_NONE)
 		to->modules_seen = was.modules_seen;
 	for (size_t i = 0; i < from->n_components && r == 0; i++)

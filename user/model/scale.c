@@ -35,6 +35,7 @@ static void scale_peer(struct peer *peer, double factor)
 {
 	scale(&peer->operations, factor);
 	scale(&peer->operations_outside, factor);
+	scale(&peer->connections, factor);
 	scale_dist(&peer->wait, factor);
 	for (unsigned int b = 0; b < IOP_IN_FLIGHT_BINS; b++) {
 		scale(&peer->loads[b].operations, factor);

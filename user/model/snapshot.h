@@ -80,6 +80,7 @@ struct peer {
 	char *address;
 	uint64_t operations;	     /* request/response turns, within requests */
 	uint64_t operations_outside; /* turns outside any request (background work) */
+	uint64_t connections; /* of operations, those that were the first of a connection opened */
 	/* one entry per operation within requests: time waited for it, 0 if it never blocked */
 	struct dist wait;
 	struct peer_load loads[IOP_IN_FLIGHT_BINS]; /* by in_flight_bin(), this one included */
@@ -149,6 +150,7 @@ struct surroundings {
 	char **components;
 	size_t n_components;
 	enum modules_seen modules_seen;
+	uint32_t environment_variables; /* of its processes as they began: the most of any */
 };
 
 struct requests {

@@ -197,6 +197,7 @@ static int add_peer(struct service *service, struct seen *seen, const struct pee
 	to = &service->peers[row];
 	to->operations += peer->operations;
 	to->operations_outside += peer->operations_outside;
+	to->connections += peer->connections;
 	blocked_merge(&to->blocked, &peer->blocked);
 	if (peer->operations || peer->operations_outside)
 		seen->peer_ns[row] = now_ns;

@@ -131,6 +131,7 @@ static int take_row(struct row *row, const struct iop_peer *now, struct peer *pe
 	peer->operations += counters_take((uint64_t *)&row->last.operations, now->operations);
 	peer->operations_outside +=
 		counters_take((uint64_t *)&row->last.operations_outside, now->operations_outside);
+	peer->connections += counters_take((uint64_t *)&row->last.connections, now->connections);
 	wait->sum_ns += counters_take((uint64_t *)&row->last.wait_ns, now->wait_ns);
 	for (unsigned int b = 0; b < IOP_BUCKET_COUNT && r == 0; b++) {
 		uint32_t n = counters_take32(&row->last.hist.buckets[b], now->hist.buckets[b]);

@@ -142,6 +142,8 @@ static void read_peer(const struct json_cursor *from, struct service *service)
 	}
 	peer->operations = json_cursor_count(from, "operations");
 	peer->operations_outside = json_cursor_count(from, "operations_outside");
+	if (json_cursor_has(from, "connections")) /* not before they were counted */
+		peer->connections = json_cursor_count(from, "connections");
 	document_read_dist(from, "wait_s", &peer->wait);
 	read_loads(from, peer);
 	read_blocked(from, "blocked", &peer->blocked);
@@ -312,6 +314,17 @@ static enum modules_seen read_modules_seen(const struct json_cursor *object)
 	return MODULES_NONE;
 }
 
+/* Documents of before these were counted do not say. */
+static uint32_t read_variables(const struct json_cursor *object)
+{
+	struct json_cursor at;
+
+	if (!json_cursor_has(object, "environment_variables"))
+		return 0;
+	at = member(object, "environment_variables");
+	return json_cursor_is_null(&at) ? 0 : (uint32_t)json_cursor_integer(&at, 1, UINT32_MAX);
+}
+
 static void read_surroundings(const struct json_cursor *from, struct service *service)
 {
 	struct json_cursor at = member(from, "surroundings");
@@ -331,6 +344,7 @@ static void read_surroundings(const struct json_cursor *from, struct service *se
 	on->interpreter_lock = json_cursor_flag(&at, "interpreter_lock");
 	document_read_strings(&at, "components", add_component, service);
 	on->modules_seen = read_modules_seen(&at);
+	on->environment_variables = read_variables(&at);
 }
 
 static void read_blocking(const struct json_cursor *from, struct service *service)

@@ -168,13 +168,14 @@ static json_t *peers(const struct service *service)
 	for (size_t i = 0; i < service->n_peers; i++) {
 		const struct peer *p = &service->peers[i];
 		json_t *peer = json_pack(
-			"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			"address", json_value_string(p->address),
 			"operations_per_request", json_value_per((double)p->operations, completed),
 			"wait_s_per_request", json_value_per(seconds(p->wait.sum_ns), completed),
 			"wait_s", json_value_dist(&p->wait),
 			"operations", json_value_integer(p->operations),
 			"operations_outside", json_value_integer(p->operations_outside),
+			"connections", json_value_integer(p->connections),
 			"loads", loads(p),
 			"blocked", blocked(&p->blocked));
 
@@ -212,7 +213,7 @@ static json_t *surroundings(const struct service *service)
 {
 	const struct surroundings *on = &service->surroundings;
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:s}",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:s, s:o}",
 			 "cpus", on->cpus > 0 ? json_value_real(on->cpus) : json_null(),
 			 "host_cpus", on->host_cpus > 0 ? json_value_real(on->host_cpus) : json_null(),
 			 "quota_periods", json_value_integer(on->quota_periods),
@@ -226,7 +227,9 @@ static json_t *surroundings(const struct service *service)
 			 "backlog", json_value_integer(on->backlog),
 			 "interpreter_lock", (int)on->interpreter_lock,
 			 "components", json_value_strings(on->components, on->n_components),
-			 "modules_seen", modules_seen_name(on->modules_seen));
+			 "modules_seen", modules_seen_name(on->modules_seen),
+			 "environment_variables",
+			 json_value_known(on->environment_variables));
 }
 
 static json_t *pids(const struct service *service)

@@ -181,6 +181,7 @@ static int loop_blocked(const struct service *service, metric_sample_fn emit, vo
 
 PEERS_OF(peer_operations, peer->operations)
 PEERS_OF(peer_operations_outside, peer->operations_outside)
+PEERS_OF(peer_connections, peer->connections)
 PEERS_OF(peer_wait, peer->wait.sum_ns)
 
 static int service_cpus(const struct service *service, metric_sample_fn emit, void *ctx)
@@ -362,6 +363,7 @@ const struct metric metrics[] = {
 	{"loop_blocked", "How long calls stopped an event loop, by class of wait.", COUNTER_NS, loop_blocked, NULL},
 	{"peer_operations", "Turns with a peer within requests.", COUNTER, peer_operations, NULL},
 	{"peer_operations_outside", "Turns with a peer outside any request.", COUNTER, peer_operations_outside, NULL},
+	{"peer_connections", "Turns with a peer within requests that were the first of a connection opened.", COUNTER, peer_connections, NULL},
 	{"peer_wait", "Time requests waited for a peer.", COUNTER_NS, peer_wait, NULL},
 	{"service", "What the service is: its concurrency model.", INFO, service_info, NULL},
 	{"verdict", "What the advisor makes of the service: docs/method.md.", INFO, NULL, verdict},

@@ -22,6 +22,7 @@
 #define NS_PER_S 1000000000
 #define PEERS_SHOWN 8
 #define DISK_MATTERS 0.01
+#define OPENED_MATTERS 0.1 /* connections per request */
 
 static double seconds(uint64_t ns)
 {
@@ -222,7 +223,7 @@ static void show_peer(struct page *page, const struct peer *p, uint64_t complete
 
 static void show_peers(struct page *page, const struct service *service)
 {
-	uint64_t completed = service->requests.completed, outside = 0;
+	uint64_t completed = service->requests.completed, outside = 0, opened = 0;
 	size_t shown = 0, hidden = 0;
 	double hidden_s = 0;
 	char more[40];
@@ -231,6 +232,7 @@ static void show_peers(struct page *page, const struct service *service)
 		const struct peer *p = &service->peers[i];
 
 		outside += p->operations_outside;
+		opened += p->connections;
 		if (!p->operations)
 			continue;
 		if (shown == PEERS_SHOWN) {
@@ -251,6 +253,9 @@ static void show_peers(struct page *page, const struct service *service)
 		page_print(page, "  %-*s %10s %9s %9s %11s\n", (int)page->columns - 45, more, "",
 			   "", "", figure_duration(hidden_s / (double)completed).text);
 	}
+	if (completed && (double)opened >= OPENED_MATTERS * (double)completed)
+		page_print(page, "  connections opened: %s per request\n",
+			   figure_number((double)opened / (double)completed).text);
 	if (outside)
 		page_print(page, "  outside requests: %s operation%s\n", figure_count(outside).text,
 			   outside == 1 ? "" : "s");

@@ -146,6 +146,12 @@ typedef int (*target_component_fn)(void *ctx, const char *name);
 int target_components(const char *root, pid_t pid, target_component_fn found, void *ctx,
 		      bool *ret_locked);
 
+/*
+ * How many variables the environment had that the process began with; 0: not known. Counted are
+ * those that are still there: a title written over them (setproctitle) takes some away.
+ */
+uint32_t target_environment_variables(const char *root, pid_t pid);
+
 /* What looking at memory may still take. */
 struct target_scan {
 	uint64_t bytes, cpu_ns; /* to read; of this thread */

@@ -164,9 +164,9 @@ def gunicorn_queries(database, *args, **variables):
     return gunicorn("flask_app:app", "/queries", *args, DATABASE=database.url, **variables)
 
 
-def gunicorn_calls(downstream, *args):
+def gunicorn_calls(downstream, *args, **variables):
     """With http.client."""
-    return gunicorn("calls_app:app", "/", *args, DOWNSTREAM=downstream.url)
+    return gunicorn("calls_app:app", "/", *args, DOWNSTREAM=downstream.url, **variables)
 
 
 @contextlib.contextmanager

@@ -16,14 +16,16 @@ WARM_UP = 40
 
 
 @pytest.mark.vm
-@pytest.mark.parametrize("serve, close, model, waits_as", [
-    pytest.param(lambda to: servers.gunicorn_calls(to, "--preload", "--workers", "2"), True, "prefork", "network",
+@pytest.mark.parametrize("serve, close, model, waits_as, opened", [
+    pytest.param(lambda to: servers.gunicorn_calls(to, "--preload", "--workers", "2"), True, "prefork", "network", 0,
                  id="gunicorn-sync"),
-    pytest.param(lambda to: servers.gunicorn_calls(to, "--threads", "4"), False, "threads", "network",
+    pytest.param(lambda to: servers.gunicorn_calls(to, "--preload", "--workers", "2", ANEW=1), True, "prefork", "network",
+                 3, id="gunicorn-sync-anew"),
+    pytest.param(lambda to: servers.gunicorn_calls(to, "--threads", "4"), False, "threads", "network", 0,
                  id="gunicorn-gthread"),
-    pytest.param(servers.node, False, "event-loop", "overlapped", id="node"),
+    pytest.param(servers.node, False, "event-loop", "overlapped", 0, id="node"),
 ])
-def test_three_calls(serve, close, model, waits_as, downstream):
+def test_three_calls(serve, close, model, waits_as, opened, downstream):
     with serve(downstream) as server:
         address = server.url.removeprefix("http://").rstrip("/")
         options = {"connections": 4, "close": close}
@@ -43,6 +45,7 @@ def test_three_calls(serve, close, model, waits_as, downstream):
     check_count(document, service["requests"]["operations"], 3 * REQUESTS, 3)
     assert [peer["address"] for peer in service["peers"]] == [downstream.address]
     check_count(document, service["peers"][0]["operations"], 3 * REQUESTS, 3)
+    check_count(document, service["peers"][0]["connections"], opened * REQUESTS, opened)
     parts = {**service["per_request"]["wait_s"], "overlapped": service["per_request"]["overlapped_s"]}
     assert parts.pop(waits_as) >= 0.97 * 0.015
     for name in ("client", "disk", "sleep", "child", "other"):

@@ -46,6 +46,8 @@ def look(pid, *args, command=None):
 def test_gunicorn_flask_requests(args):
     with serving(gunicorn(*args), "flask requests") as service:
         found = look(service.pid)
+        variables = Path(f"/proc/{service.pid}/environ").read_bytes().count(b"\0")
+    assert found["environment_variables"] == variables > 2
     assert {"cpython", "gunicorn", "flask", "requests", "urllib3", "http.client"} <= set(found["components"])
     assert not {"httpx", "django", "starlette", "fastapi", "uvicorn"} & set(found["components"])
     assert found["modules_seen"] == "all"

@@ -39,6 +39,7 @@ RUN_S = 0.1 if QUICK else 0.15  # of wall time, each run of each cost
 CONCURRENCY = 16  # of loops and pools: as many turns at once
 DELAY_S = 0.001  # after which HTTP and PostgreSQL answer: a call makes its caller wait
 CALLS = 4  # of a client library in a request
+VARIABLES = 100  # by which an environment is made larger
 PAUSE_S = 0.005  # between requests that find the server asleep
 MESSAGE = b"x" * 64
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: calibrate\r\nAccept: */*\r\n\r\n"
@@ -332,12 +333,20 @@ def app(environ, start):
 FLASK = """
 import flask
 app = flask.Flask(__name__)
-app.add_url_rule("/", view_func=lambda: flask.jsonify(ok=True))
+def call():
+    pass
+
+{client}
+@app.get("/")
+def handle():
+    for _ in range({calls}):
+        call()
+    return flask.jsonify(ok=True)
 """
 DJANGO = """
 import django.conf, django.core.wsgi, django.http, django.urls
 django.conf.settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY="x")
-urlpatterns = [django.urls.path("", lambda request: django.http.JsonResponse({"ok": True}))]
+urlpatterns = [django.urls.path("", lambda request: django.http.JsonResponse({{"ok": True}}))]
 app = django.core.wsgi.get_wsgi_application()
 """
 ASGI = """
@@ -355,8 +364,14 @@ async def app(scope, receive, send):
 """
 STARLETTE = """
 import starlette.applications, starlette.responses, starlette.routing
+async def call():
+    pass
+
+{client}
 async def handle(request):
-    return starlette.responses.JSONResponse({})
+    for _ in range({calls}):
+        await call()
+    return starlette.responses.JSONResponse({{}})
 app = starlette.applications.Starlette(routes=[starlette.routing.Route("/", handle)])
 """
 FASTAPI = """
@@ -364,7 +379,7 @@ import fastapi
 app = fastapi.FastAPI()
 @app.get("/")
 async def handle():
-    return {}
+    return {{}}
 """
 
 
@@ -397,9 +412,13 @@ def call():
 """,
     "psycopg2": """
 import psycopg2
-connection = psycopg2.connect(host="HOST", port=PORT, user="u", dbname="d", sslmode="disable", gssencmode="disable")
-connection.autocommit = True
+connection = None
 def call():
+    global connection
+    if connection is None:
+        connection = psycopg2.connect(host="HOST", port=PORT, user="u", dbname="d", sslmode="disable",
+                                      gssencmode="disable")
+        connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute("select 7")
         cursor.fetchall()
@@ -484,13 +503,14 @@ def requests_slowly(port, seconds):
     return n
 
 
-def serve_app(name, source, argv, asking=requests_at):
-    """CPU per request, us, of a server that argv(port) starts on the module NAME.py."""
+def serve_app(name, source, argv, asking=requests_at, variables=0):
+    """CPU per request, us, of a server that argv(port) starts on the module NAME.py, with so many variables more."""
     Path(f"{name}.py").write_text(source)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     server = subprocess.Popen(argv(port, f"{name}:app"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL, preexec_fn=start_server)
+                              stderr=subprocess.DEVNULL, preexec_fn=start_server,
+                              env={**os.environ, **{f"VARIABLE_{i}": "10.0.0.1" for i in range(variables)}})
     try:
         deadline = time.monotonic() + 5
         while True:
@@ -517,7 +537,8 @@ def serve_app(name, source, argv, asking=requests_at):
 
 
 def gunicorn(port, app):
-    return [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--log-level", "critical",
+    # Loaded before it is forked, or some workers would still be loading it while others are measured.
+    return [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--log-level", "critical", "--preload",
             "--worker-tmp-dir", os.getcwd(), "--workers", "4", app]
 
 
@@ -531,9 +552,25 @@ def source_with(template, client="", calls=0, port=0):
     return template.format(client=client, calls=calls)
 
 
-def clients(server, template, bare, libraries, ports, extra):
-    """Per call in a server, above its requests without, and without what a loop costs per operation."""
-    found = {}
+def environment(source, server, runs):
+    """What the variables of this environment take of a call, having reported it for one."""
+    larger = serve_app("in_environment", source, server, variables=VARIABLES)
+    each = [run / CALLS / VARIABLES for run in less(larger, runs)]
+    report("requests, per environment variable", each)
+    return [run * len(os.environ) for run in each]
+
+
+def connecting(client, template, server, port, runs):
+    """What a call takes more that opens a connection of its own."""
+    each_anew = client.replace("session = requests.Session()\n", "").replace("session.get", "requests.get")
+    anew = serve_app("connecting", source_with(template, each_anew, CALLS, port), server)
+    report("requests, per connection", [run / CALLS for run in less(anew, runs)])
+
+
+def clients(server, template, free, libraries, ports, extra):
+    """Per call in a server, above its requests without, and without what a loop costs per operation. Besides, the first
+    library there is, what each call through it takes in all, and what a request takes more that has any."""
+    found, each, waiting, first = {}, [0], [0], None
     for name, client in libraries.items():
         if QUICK and name not in ("requests", "aiohttp"):
             continue
@@ -541,14 +578,23 @@ def clients(server, template, bare, libraries, ports, extra):
         if attempt(importlib.import_module, module) is None:
             continue
         port = ports["postgres" if name in ("psycopg2", "asyncpg") else "http"]
-        runs = attempt(serve_app, f"with_{module}", source_with(template, client, CALLS, port), server)
+        source = source_with(template, client, CALLS, port)
+        runs = attempt(serve_app, f"with_{module}", source, server)
         if not runs:
             continue
-        found[name] = less([run / CALLS for run in less(runs, bare)], extra)
+        if not QUICK and not first:
+            # What the first call adds beyond the others is the waiting's, whichever the client is.
+            once = attempt(serve_app, "once", source_with(template, client, 1, port), server)
+            each, first = [run / (CALLS - 1) for run in less(runs, once)] if once else [0], client
+            waiting = less(once, free, each) if once else [0]
+        found[name] = less([run / CALLS for run in less(runs, free, waiting)], extra)
+        if name == "requests" and not QUICK:
+            attempt(connecting, client, template, server, port, runs)
+            found[name] = less(found[name], attempt(environment, source, server, runs) or [0])
         report(name, found[name])
         if name != "http.client":
             tell(component=name, version=version_of(name))
-    return found
+    return found, first, each, waiting
 
 
 def cold(server, template, ports):
@@ -561,22 +607,29 @@ def cold(server, template, ports):
 
 
 def servers(name, server, template, frameworks, libraries, ports, extra):
-    """A server by itself, and what each client library and each framework adds to it."""
+    """A server by itself, what each client library and each framework adds to it, and what a request that waits takes
+    more, besides its calls: others have used the caches meanwhile."""
     importlib.import_module(name)
     bare = serve_app(f"bare_{name}", source_with(template), server)
     report(name, bare)
     tell(component=name, version=version_of(name))
-    found = clients(server, template, bare, libraries, ports, extra)
+    found, client, each, waiting = clients(server, template, bare, libraries, ports, extra)
     if QUICK:
         return found
     for framework, application in frameworks.items():
         if attempt(importlib.import_module, framework) is None:
             continue
-        runs = attempt(serve_app, f"on_{framework}", application, server)
-        if runs:
-            tell(component=framework, version=version_of(framework))
-            report(framework, less(runs, bare))
-            found[framework] = runs
+        runs = attempt(serve_app, f"on_{framework}", source_with(application), server)
+        if not runs:
+            continue
+        tell(component=framework, version=version_of(framework))
+        report(framework, less(runs, bare))
+        found[framework] = runs
+        # With more code than the bare server's, more has to come back into the caches.
+        if client and framework == next(iter(frameworks)):
+            once = attempt(serve_app, "once", source_with(application, client, 1, ports["http"]), server)
+            waiting = less(once, runs, each) if once else waiting
+    report(f"{name}, request that waits", waiting)
     return found
 
 

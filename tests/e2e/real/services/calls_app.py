@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A Flask service behind gunicorn: three HTTP calls downstream, one after the other, on a kept connection per thread."""
+"""A Flask service behind gunicorn: three HTTP calls downstream, one after the other, on a kept connection per thread;
+with ANEW, each on one of its own."""
 
 import http.client
 import os
@@ -13,10 +14,12 @@ threads = threading.local()
 
 
 def call():
-    if not hasattr(threads, "connection"):
+    if "ANEW" in os.environ or not hasattr(threads, "connection"):
         threads.connection = http.client.HTTPConnection(urllib.parse.urlsplit(os.environ["DOWNSTREAM"]).netloc)
     threads.connection.request("GET", "/")
     threads.connection.getresponse().read()
+    if "ANEW" in os.environ:
+        threads.connection.close()
 
 
 @app.get("/")
