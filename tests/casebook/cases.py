@@ -56,7 +56,7 @@ CASES = [
     Case("instagram", "an event loop with hidden blocking calls; the twin awaits them", calls=3, cpu_ms=0.5,
          query=SLEEP.format("0.003"), sync="hidden", client="psycopg2", twin_client="asyncpg", workers=((1, 1),)),
     Case("grinberg", "Miguel Grinberg 2020: one query of 20 ms", calls=1, query=SLEEP.format("0.02"),
-         client="psycopg2", twin_client="asyncpg", workers=((4, 1), (19, 1))),
+         client="psycopg2", twin_client="asyncpg", workers=((4, 1), (19, 1)), clients=224),  # 64 would limit it
     Case("gateway", "aiohttp against requests: hardly anything but one call", calls=1, delay_us=5000, twin="aiohttp",
          workers=((1, 1), (3, 1), (8, 1))),
     Case("gateway-uvloop", "the same, the twin on uvloop", calls=1, delay_us=5000, twin="uvloop",

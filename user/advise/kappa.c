@@ -34,7 +34,6 @@
 #define Z_95 1.6448536269514722 /* the standard normal's 95 % quantile */
 #define SPLITS 256		/* of a request's CPU into own and known, that are weighed */
 #define SPLIT_SPAN 4		/* standard deviations of f, on either side */
-#define LEAST_OWN 0.01		/* of a request's CPU */
 #define LEAST_FACTOR 0.13	/* of the stack: the lowest measured */
 #define MOST_SAVED .72		/* of a blocking HTTP client's CPU: 160 to 280 us for 600 to 900 */
 #define US 1e-6

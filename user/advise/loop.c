@@ -10,8 +10,8 @@
  *	async	the loops of now without the waits: min(C, L) / c
  *
  * A pool of W threads behind the loops that is busy a share u of the time, at X requests per
- *second, takes X / u (utilisation law): now is that, if it is less, and tuned has threads for all.
- *Only if the pool is full: one that is not may have room to grow, and is then not in the capacity.
+ * second, takes X / u (utilisation law): now is that, if it is less, and tuned has threads for
+ * all. Only if the pool is full: one that is not may have room to grow, and is not in the capacity.
  *
  * Kappa does not come into it: the stack stays. Peers are assumed to keep up. The intervals hold
  * the closed forms' own error only.
