@@ -296,6 +296,11 @@ static void assume(struct subject *s, const struct advice *a)
 	if (s->loops) {
 		sentences_add(w, "Its peers would keep up, and its blocking calls have versions "
 				 "that do not block.");
+		if (s->opts->target != TARGET_AUTO && s->opts->target != TARGET_ASYNCIO)
+			sentences_add(w,
+				      "What %s would save an event loop is not estimated: --target "
+				      "changes nothing here.",
+				      kappa_target_name(s->opts->target));
 		return;
 	}
 	assume_load(s);

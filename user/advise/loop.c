@@ -14,7 +14,8 @@
  * all. Only if the pool is full: one that is not may have room to grow, and is not in the capacity.
  *
  * Kappa does not come into it: the stack stays. Peers are assumed to keep up. The intervals hold
- * the closed forms' own error only.
+ * the closed forms' own error, and that a request may take less CPU under full load (warm.c): of
+ * loops that was not measured, so the estimates are without it.
  */
 #include <errno.h>
 #include <math.h>
@@ -124,9 +125,10 @@ uint32_t advice_blocking_kinds(const struct advice *a)
 	return n;
 }
 
-static struct interval around(double estimate)
+static struct interval around(double estimate, double other)
 {
-	return (struct interval){estimate, estimate / MODEL_ERROR_90, estimate * MODEL_ERROR_90};
+	return (struct interval){estimate, fmin(estimate, other) / MODEL_ERROR_90,
+				 fmax(estimate, other) * MODEL_ERROR_90};
 }
 
 /* What the pool behind the loops takes; INFINITY: there is none, or it is not the limit. */
@@ -150,31 +152,62 @@ static struct worker_plan plan(const struct subject *s, double processes, double
 	return (struct worker_plan){.processes = (uint32_t)processes, .threads = (uint32_t)threads};
 }
 
+struct capacities {
+	double now, tuned, async;
+};
+
+static struct capacities capacities(const struct subject *s, double cpu_s, double blocked_s)
+{
+	double cpus = s->evidence.cpus, loops = loops_of(s), most = fmax(loops, ceil(cpus));
+
+	return (struct capacities){
+		.now = fmin(fmin(cpus / cpu_s, loops / (cpu_s + blocked_s)), pool_per_s(s)),
+		.tuned = fmin(cpus / cpu_s, most / (cpu_s + blocked_s)),
+		.async = fmin(cpus, loops) / cpu_s,
+	};
+}
+
+/* The least that a request may take under full load: without what waking up adds, if it adds as
+ * much to a loop, at each turn with a peer, as to others. */
+static double least_cpu_s(const struct subject *s, double cpu_s)
+{
+	const struct requests *r = &s->service->requests;
+	struct prior each = warm_cost(s->service, s->opts->calibrated);
+	double used = seconds(s->service->cpu_ns) / s->duration_s / s->evidence.cpus;
+	struct service turns = *s->service;
+	struct warm_up up;
+
+	turns.requests.waits = r->waits > r->operations ? r->waits : r->operations;
+	turns.workers.count = 1;
+	up = warm_up_of(&turns, cpu_s, used, NAN, &each);
+	up.share.estimate = up.share.hi;
+	return cpu_s * warm_factor(&up.share, NULL);
+}
+
 int advice_loop(const struct subject *s, struct advice *a)
 {
-	double n = s->evidence.exact.requests, cpu_s = s->evidence.exact.cpu_s / n;
-	double cpus = s->evidence.cpus, loops = loops_of(s), blocked_s = 0, now, tuned, async;
-	double most = fmax(loops, ceil(cpus));
+	double n = s->evidence.exact.requests, cpu_s = s->evidence.exact.cpu_s / n, blocked_s = 0;
+	double loops = loops_of(s), most = fmax(loops, ceil(s->evidence.cpus));
+	struct capacities c, warm;
 	int r = list_blocking(s, a);
 
 	if (r < 0 || s->missing != REASON_UNDEFINED)
 		return r;
 	for (unsigned int i = 0; i < PART_WAIT_COUNT; i++)
 		blocked_s += seconds(s->service->blocked[i].sum_ns) / n;
-	now = fmin(fmin(cpus / cpu_s, loops / (cpu_s + blocked_s)), pool_per_s(s));
-	tuned = fmin(cpus / cpu_s, most / (cpu_s + blocked_s));
-	async = fmin(cpus, loops) / cpu_s;
-	if (!(now > 0) || !isfinite(async))
+	c = capacities(s, cpu_s, blocked_s);
+	warm = capacities(s, least_cpu_s(s, cpu_s), blocked_s);
+	if (!(c.now > 0) || !isfinite(c.async) || !isfinite(warm.async))
 		return 0;
-	a->now_per_s = around(now);
-	a->tuned_per_s = around(tuned);
-	a->async_per_s = around(async);
-	a->async_over_now = around(async / now);
-	a->tuned_over_now = around(tuned / now);
-	a->async_over_tuned = around(async / tuned);
+	a->now_per_s = around(c.now, warm.now);
+	a->tuned_per_s = around(c.tuned, warm.tuned);
+	a->async_per_s = around(c.async, warm.async);
+	a->async_over_now = around(c.async / c.now, warm.async / warm.now);
+	a->tuned_over_now = around(c.tuned / c.now, warm.tuned / warm.now);
+	a->async_over_tuned = around(c.async / c.tuned, warm.async / warm.tuned);
 	a->now = plan(s, loops, pool_per_s(s));
-	a->tuned.plan = plan(s, most, tuned);
-	a->tuned.per_s = tuned;
-	a->utilisation = fmin(now * cpu_s / cpus, 1);
+	a->tuned.plan = plan(s, most, c.tuned);
+	a->tuned.per_s = c.tuned;
+	a->utilisation = fmin(c.now * cpu_s / s->evidence.cpus, 1);
 	return 0;
 }
