@@ -61,6 +61,8 @@ static __always_inline struct conn *conn_new(struct sock *sk)
 
 	if (has_socket_storage) {
 		c = bpf_sk_storage_get(&conns, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+		if (!c) /* another processor may have been quicker */
+			c = bpf_sk_storage_get(&conns, sk, NULL, 0);
 	} else {
 		bpf_map_update_elem(&conns_hash, &key, &none, BPF_NOEXIST);
 		c = bpf_map_lookup_elem(&conns_hash, &key);

@@ -60,8 +60,12 @@ static __always_inline void request_begin(struct conn *c, struct thread *t, u32 
 	c->done_operations = c->done_waits = 0;
 	c->service = t->service;
 	c->id = t->request;
+	/* What does not lie between the last request and now was told too late: it had been read.
+	 */
+	if (c->arrival && (c->arrival <= c->start || c->arrival > now))
+		c->arrival = now;
+	c->request_arrival = c->arrival;
 	c->start = now;
-	c->request_arrival = c->arrival <= now ? c->arrival : now;
 	c->arrival = 0;
 	c->leftover = 0;
 	t->leftover = false;

@@ -37,29 +37,28 @@ int BPF_PROG(on_send, struct sock *sk, int ret, int flags)
 /*
  * Data has become readable: an answer, if one is awaited; a request, or more of the open one. The
  * latter too, since a client may have its response and send its next request before the send of
- * that response has returned.
+ * that response has returned. What was told before the last request was read was of that one.
  */
 static __always_inline void readable(struct conn *c, u64 now)
 {
-	if (!c->arrival && (c->role == ROLE_SERVER || c->state == CONN_OPEN))
+	if (c->arrival <= c->start && c->start <= now &&
+	    (c->role == ROLE_SERVER || c->state == CONN_OPEN))
 		c->arrival = now;
 }
 
 /*
  * AF_UNIX queues data before it says so, and the reader may have been quicker: what is said is then
- * old news of what has been read. It arrived no later than that. Where nothing shows that it was
- * read, after a request whose arrival was told, its reader is about to say so.
+ * old news of what has been read. Where nothing shows that it was read, after a request whose
+ * arrival was told, its reader is about to say so.
  */
 static __always_inline void readable_late(struct conn *c)
 {
 	if (c->role != ROLE_SERVER || c->arrival)
 		return;
-	if (c->leftover)
-		c->arrival = c->leftover;
-	else if (c->state == CONN_OPEN && !c->request_arrival)
+	if (c->state == CONN_OPEN && !c->request_arrival)
 		c->request_arrival = c->start;
-	else if (c->state == CONN_RESPONDED && c->request_arrival)
-		c->arrival = bpf_ktime_get_ns();
+	else if (c->leftover || (c->state == CONN_RESPONDED && c->request_arrival))
+		c->arrival = ARRIVAL_UNTIMED;
 }
 
 /* A socket no observed thread has touched yet: it may wait to be accepted. */
@@ -72,8 +71,12 @@ static __always_inline void readable_unknown(struct sock *sk, u16 family)
 	    SOCK_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
 		return;
 	c = conn_new(sk);
-	if (!c || c->known) /* its reader was quicker */
+	if (!c)
 		return;
+	if (c->known) { /* its reader was quicker */
+		readable_late(c);
+		return;
+	}
 	c->arrival = bpf_ktime_get_ns();
 	c->service = listener->service;
 	c->role = ROLE_SERVER;
@@ -87,17 +90,21 @@ SEC("tp_btf/sk_data_ready")
 int BPF_PROG(on_readable, struct sock *sk)
 {
 	struct conn *c = NULL;
+	u64 now;
 
 	if (!window_open)
 		return 0;
 	if (!has_socket_storage || sk->sk_bpf_storage)
 		c = conn_lookup(sk);
-	if (!c)
+	if (!c) {
 		readable_unknown(sk, sock_family(sk));
-	else if (sock_family(sk) == AF_UNIX && !SOCK_READ(sk, sk_receive_queue.qlen))
+		return 0;
+	}
+	now = bpf_ktime_get_ns(); /* before looking whether it has been read */
+	if (sock_family(sk) == AF_UNIX && !SOCK_READ(sk, sk_receive_queue.qlen))
 		readable_late(c);
 	else
-		readable(c, bpf_ktime_get_ns());
+		readable(c, now);
 	return 0;
 }
 

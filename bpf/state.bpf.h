@@ -123,6 +123,9 @@ enum conn_state {
 			 */
 };
 
+/* Of data that was told only after it had been read: it arrived no later than that. */
+#define ARRIVAL_UNTIMED 1
+
 struct conn {
 	u64 arrival; /* first byte of the next request readable (server), of the answer (client); 0:
 			not seen */
