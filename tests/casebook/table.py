@@ -91,16 +91,19 @@ class Measured:
         """The verdicts that what was measured allows, by the advisor's own rules."""
         gains, tunes = self.at_least(self.now, NO_GAIN), self.at_least(self.tuned, WORTH_TUNING)
         worth, beyond = self.at_least(self.now, WORTH_MIGRATING), self.at_least(self.beyond_tuned, WORTH_BEYOND_TUNED)
-        # What only another stack gains is to be had without async: the advisor says do not migrate, and why.
+        # What only another stack gains is to be had without async: the advisor says do not migrate, or tune the workers,
+        # and why.
         waits = self.at_least(self.overlap, NO_GAIN)
+        waits_beyond = self.at_least(self.overlap / self.tuned, NO_GAIN)
         right = set()
         if gains is not True or waits is not True:
             right.add("do-not-migrate")
-        if tunes is not False and beyond is not True:
+        if tunes is not False and (beyond is not True or waits_beyond is not True):
             right.add("tune-workers")
         if worth is not False and beyond is not False and waits is not False:
             right |= {"migrate", "migrate-split-cpu"}
-        sure = gains is False or waits is False or (tunes and beyond is False) or (worth and beyond and waits)
+        sure = (gains is False or waits is False or (tunes and (beyond is False or waits_beyond is False))
+                or (worth and beyond and waits))
         if not sure:
             right.add("borderline")
         return right

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Starts both sides of a case: real servers, pinned to one core; their downstream and their load on the other.
 
-Both have real-time priority, so that what else runs on the machine disturbs them little. A twin is one process without
-uvicorn's --workers, whose sockets would delay answers by 40 ms (TCP_NODELAY is missing on them; uvicorn #3149).
+Servers are scheduled as they are elsewhere, but ahead of what else runs on the machine: real-time priority would have
+workers take turns as no server's do. What loads them has it. A twin is one process without uvicorn's --workers, whose
+sockets would delay answers by 40 ms (TCP_NODELAY is missing on them; uvicorn #3149).
 """
 
 import contextlib
@@ -25,12 +26,12 @@ groups = itertools.count()
 
 
 def pinned(core, *argv):
-    """With real-time priority, round robin: what else runs on the machine has what they leave, and 5 %."""
+    """Load, and what it stands for: with real-time priority, round robin, which leaves 5 % to others."""
     return ["chrt", "--rr", "5", "taskset", "-c", str(core), *map(str, argv)]
 
 
-def under_quota(core, *argv):
-    """A quota is for the ordinary priorities only: the highest of these, as a process and as a session."""
+def served(core, *argv):
+    """A server: the highest of the ordinary priorities but five, as a process and as a session."""
     ahead = 'test ! -e /proc/self/autogroup || echo -15 >/proc/self/autogroup; exec "$@"'
     return ["sh", "-c", ahead, "sh", "nice", "-n", "-15", "taskset", "-c", str(core), *map(str, argv)]
 
@@ -48,9 +49,12 @@ def downstream(case):
     """What the service's environment says of its downstream."""
     if case.query:
         with servers.postgres(5432, connections=300) as database:
-            # Its backends inherit both.
-            for place in (["taskset", "-c", "-p", case.database_core], ["chrt", "--rr", "-p", 5]):
-                subprocess.run([*map(str, place), str(database.pid)], check=True, stdout=subprocess.DEVNULL)
+            # Its backends inherit all.
+            for place in (["taskset", "-c", "-p", str(case.database_core)], ["renice", "-n", "-15", "-p"]):
+                subprocess.run([*place, str(database.pid)], check=True, stdout=subprocess.DEVNULL)
+            session = Path(f"/proc/{database.pid}/autogroup")
+            if session.exists():
+                session.write_text("-15")
             yield {"DATABASE": database.url, "QUERY": case.query, "PGHOST": "127.0.0.1", "PGPORT": database.port,
                    "PGUSER": "postgres", "PGDATABASE": "postgres"}
     elif case.calls:
@@ -112,7 +116,7 @@ def web(kind, client, processes, threads, variables, enter):
     clients = {"CLIENT": "hidden", "HIDDEN": client} if kind == "hidden" else {"CLIENT": client}
     environment = servers.environment(**variables, **clients, PORT=port)
     with servers.directory() as place, servers.process(
-            place / "log", *(enter or ()), *(under_quota if enter else pinned)(
+            place / "log", *(enter or ()), *served(
                 SERVICE_CORE, *argv_of(kind, port, place, processes, threads)),
             ready=servers.answers(url), env=environment) as child:
         yield servers.Server(child, url, port=port)
@@ -131,9 +135,9 @@ def fpm(processes, variables):
         (place / "nginx.conf").write_text(servers.NGINX_CONF.format(place=place, port=port))
         shutil.chown(place, "www-data", "www-data")
         unix = place / "php.sock"
-        with servers.process(place / "php.out", *pinned(SERVICE_CORE, servers.PHP_FPM, "-F", "-y", place / "fpm.conf"),
+        with servers.process(place / "php.out", *served(SERVICE_CORE, servers.PHP_FPM, "-F", "-y", place / "fpm.conf"),
                              ready=unix.exists) as child, \
-                servers.process(place / "nginx.out", *pinned(OTHER_CORE, "nginx", "-c", place / "nginx.conf", "-e",
+                servers.process(place / "nginx.out", *served(OTHER_CORE, "nginx", "-c", place / "nginx.conf", "-e",
                                                              place / "nginx.log"), ready=servers.answers(url)):
             yield servers.Server(child, url, port=port)
 
@@ -142,7 +146,7 @@ def fpm(processes, variables):
 def urls(how, threads, variables):
     """The client that is no service: it runs until the block ends or its URLs are fetched."""
     with servers.directory() as place, servers.process(
-            place / "log", *pinned(SERVICE_CORE, "/usr/bin/python3", SERVICES / "urls.py", how, 10000, threads),
+            place / "log", *served(SERVICE_CORE, "/usr/bin/python3", SERVICES / "urls.py", how, 10000, threads),
             ready=lambda: True, env=servers.environment(**variables)) as child:
         yield servers.Server(child, "")
 

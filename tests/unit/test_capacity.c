@@ -41,8 +41,10 @@ static void test_sync(void **state)
 	ASSERT_NEAR(sync_per_s(&plain, 2, (struct worker_plan){1, 60, true}), 250, 1e-4);
 	ASSERT_NEAR(sync_per_s(&plain, 2, (struct worker_plan){2, 60, true}), 500, 1e-4);
 	ASSERT_NEAR(sync_per_s(&plain, 2, (struct worker_plan){1, 60, false}), 500, 1e-4);
-	/* A quota. */
+	/* A quota limits how much is computed, not how fast. */
 	ASSERT_NEAR(sync_per_s(&plain, 1.5, (struct worker_plan){100, 1, false}), 375, 1e-6);
+	ASSERT_NEAR(sync_per_s(&plain, .5, one), 1 / .024, 1e-9);
+	ASSERT_NEAR(sync_per_s(&plain, .5, (struct worker_plan){2, 60, true}), 125, 1e-6);
 }
 
 /* A pool of connections holds workers back as a peer with so many servers would. */

@@ -30,18 +30,28 @@ static bool plan_valid(const struct worker_plan *plan)
 	       plan->threads <= CLOSED_NETWORK_MAX_CUSTOMERS;
 }
 
+double capacity_lanes(double cpus, const struct worker_plan *plan)
+{
+	double whole = ceil(cpus);
+
+	return plan->interpreter_lock ? fmin(whole, plan->processes) : whole;
+}
+
 static double serial_bound(const struct demand *d)
 {
 	return d->serial_s > 0 ? 1 / d->serial_s : INFINITY;
+}
+
+static double cpu_bound(const struct demand *d, double cpus)
+{
+	return d->cpu_s > 0 ? cpus / d->cpu_s : INFINITY;
 }
 
 /* CPU, one station per limited peer, and one delay for all the rest. */
 static void lay_stations(const struct demand *d, double cpus, const struct worker_plan *plan,
 			 struct station *stations)
 {
-	double lanes = plan->interpreter_lock ? fmin(cpus, plan->processes) : cpus;
-
-	stations[0] = (struct station){d->cpu_s, lanes};
+	stations[0] = (struct station){d->cpu_s, capacity_lanes(cpus, plan)};
 	stations[1] = (struct station){d->wait_s + d->offload_s + d->fault_s, INFINITY};
 	for (size_t i = 0; i < d->n_peers; i++) {
 		const struct peer_demand *p = &d->peers[i];
@@ -65,7 +75,7 @@ int capacity_sync(const struct demand *d, double cpus, const struct worker_plan 
 	double per_s = 0;
 	int r;
 
-	if (!plan_valid(plan) || !(d->serial_s >= 0))
+	if (!plan_valid(plan) || !(d->serial_s >= 0) || !(cpus > 0))
 		return -EINVAL;
 	stations = calloc(2 + d->n_peers, sizeof(*stations));
 	if (!stations)
@@ -75,7 +85,7 @@ int capacity_sync(const struct demand *d, double cpus, const struct worker_plan 
 				      &per_s);
 	if (r < 0)
 		return r;
-	*ret_per_s = fmin(per_s, serial_bound(d));
+	*ret_per_s = fmin(per_s, fmin(cpu_bound(d, cpus), serial_bound(d)));
 	return 0;
 }
 

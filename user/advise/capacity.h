@@ -43,9 +43,16 @@ double demand_wait_s(const struct demand *d);
 double demand_ratio(const struct demand *d);
 
 /*
+ * On how many processors workers run side by side. A quota of half a processor makes no burst
+ * slower: it runs at full speed until the quota of its period is used up.
+ */
+double capacity_lanes(double cpus, const struct worker_plan *plan);
+
+/*
  * With these workers on cpus processors (C_eff, need not be whole): the closed network of
- * closed_network.h, and not more than the shared lock lets through. Returns 0 or an error of
- * closed_network_throughput(), -EINVAL for a plan without workers.
+ * closed_network.h on their lanes, not more than cpus / cpu_s, and not more than the shared lock
+ * lets through. Returns 0 or an error of closed_network_throughput(), -EINVAL for a plan without
+ * workers or no processors.
  */
 int capacity_sync(const struct demand *d, double cpus, const struct worker_plan *plan,
 		  double *ret_per_s);

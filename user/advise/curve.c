@@ -33,17 +33,13 @@ static double min_customers(double clients, const struct worker_plan *plan)
 /* One setup's throughput; 0 where it has none. */
 static double throughput(struct curve_context *c, double cpu_s, double lanes, double customers)
 {
-	double per_s = 0;
+	double per_s = 0, most = fmin(c->s->evidence.cpus, lanes) / cpu_s;
 
 	c->stations[0] = (struct station){cpu_s, lanes};
 	if (closed_network_throughput(c->stations, c->n, (uint32_t)customers, &per_s) < 0)
 		return 0;
+	per_s = fmin(per_s, most);
 	return c->s->evidence.serial_s > 0 ? fmin(per_s, 1 / c->s->evidence.serial_s) : per_s;
-}
-
-static double lanes_of(const struct subject *s, const struct worker_plan *plan)
-{
-	return plan->interpreter_lock ? fmin(s->evidence.cpus, plan->processes) : s->evidence.cpus;
 }
 
 static struct advice_load load_at(struct curve_context *c, double clients)
@@ -52,16 +48,17 @@ static struct advice_load load_at(struct curve_context *c, double clients)
 	const struct worker_plan now = {s->evidence.processes, s->evidence.threads,
 					s->evidence.interpreter_lock};
 	const struct worker_plan *tuned = &c->gain->tuned.plan;
+	const struct worker_plan loops = {s->gain.loops, 1, true};
 	double cpu_s = s->evidence.exact.cpu_s / s->evidence.exact.requests;
 	double kappa = c->gain->figures[GAIN_KAPPA].estimate;
 	struct advice_load load = {.clients = clients};
 
-	load.per_s[ADVICE_NOW] =
-		throughput(c, cpu_s, lanes_of(s, &now), min_customers(clients, &now));
-	load.per_s[ADVICE_TUNED] =
-		throughput(c, cpu_s, lanes_of(s, tuned), min_customers(clients, tuned));
+	load.per_s[ADVICE_NOW] = throughput(c, cpu_s, capacity_lanes(s->evidence.cpus, &now),
+					    min_customers(clients, &now));
+	load.per_s[ADVICE_TUNED] = throughput(c, cpu_s, capacity_lanes(s->evidence.cpus, tuned),
+					      min_customers(clients, tuned));
 	load.per_s[ADVICE_ASYNC] =
-		throughput(c, cpu_s * kappa, fmin(s->evidence.cpus, s->gain.loops), clients);
+		throughput(c, cpu_s * kappa, capacity_lanes(s->evidence.cpus, &loops), clients);
 	for (int i = 0; i < ADVICE_SPLIT; i++)
 		load.latency_s[i] = load.per_s[i] > 0 ? clients / load.per_s[i] : NAN;
 	return load;

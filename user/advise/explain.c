@@ -11,7 +11,6 @@
 #include <stdlib.h>
 
 #include "advise/advice_parts.h"
-#include "advise/closed_network.h"
 #include "model/derive.h"
 
 #define LOAD_MATTERS .02 /* of its CPU */
@@ -116,11 +115,12 @@ static char *library(struct sentences *w, const struct subject *s, const struct 
 static double sync_per_s(const struct subject *s, uint32_t workers)
 {
 	const struct evidence_sample *e = &s->evidence;
-	struct station stations[2] = {{e->exact.cpu_s / e->exact.requests, e->cpus},
-				      {subject_wait_s(s), INFINITY}};
+	const struct demand demand = {.cpu_s = e->exact.cpu_s / e->exact.requests,
+				      .wait_s = subject_wait_s(s)};
+	const struct worker_plan plan = {workers, 1, false};
 	double per_s = 0;
 
-	return closed_network_throughput(stations, 2, workers, &per_s) < 0 ? 0 : per_s;
+	return capacity_sync(&demand, e->cpus, &plan, &per_s) < 0 ? 0 : per_s;
 }
 
 /* So few workers that async is a clear win over them. */

@@ -15,7 +15,8 @@
  * leaves own at T - E. Where the stack does, a rest that f explains as well is hardly its own; and
  * where E is above T, f is below 1.
  *
- * What is not recognised widens the interval: without the framework a factor of 0.85 to 1.45, and
+ * What is not recognised widens the interval: without the framework a factor of 0.85 to 1.45, in
+ * another language of 0.5 to 2, and
  * each operation through an unknown client may be an HTTP call whose blocking client costs 0.74 ms
  * more than an asynchronous one, or none at all, with equal chances of all in between. On real
  * Python pairs kappa went from 0.13 (JSON only) to 1.0 (pure CPU), so the stack's part is never
@@ -63,8 +64,8 @@ static const struct {
 
 static bool is_factor(enum cost cost)
 {
-	return cost == COST_FACTOR_UNKNOWN || cost == COST_FACTOR_KNOWN ||
-	       cost == COST_FACTOR_IN_SITU;
+	return cost == COST_FACTOR_UNKNOWN || cost == COST_FACTOR_LANGUAGE ||
+	       cost == COST_FACTOR_KNOWN || cost == COST_FACTOR_IN_SITU;
 }
 
 struct prior cost_default(enum cost cost)
@@ -205,16 +206,23 @@ static double unknown_client_s(const struct stack_change *c, double unknown, str
 	return fmax(fmin(parameter(c, COST_CLIENT_UNKNOWN, prng), 0), p.lo) * scale;
 }
 
+/* What the service's own code takes there, to what it takes here. */
+static enum cost own_factor(const struct stack_change *c)
+{
+	if (c->another_language)
+		return COST_FACTOR_LANGUAGE;
+	return c->server_known || framework_known(c) ? COST_FACTOR_KNOWN : COST_FACTOR_UNKNOWN;
+}
+
 static double stack_s(const struct stack_change *c, struct prng *prng)
 {
-	bool recognised = c->server_known || framework_known(c);
 	double s, known, unknown = 0;
 
 	if (c->cpu_factor > 0)
 		return c->cpu_factor * c->cpu_s;
 	if (c->same_stack)
 		return c->cpu_s;
-	s = factor(c, recognised ? COST_FACTOR_KNOWN : COST_FACTOR_UNKNOWN, prng);
+	s = factor(c, own_factor(c), prng);
 	known = known_s(c, prng);
 	s *= own_s(c, known, prng);
 	if (!c->server_known && framework_known(c))

@@ -72,7 +72,8 @@ struct stack_change {
 	enum cost framework; /* one of the framework swaps, or COST_COUNT: not recognised */
 	double cpu_factor;   /* > 0: given, so the stack as a whole costs this and is not guessed */
 	double whole_factor; /* > 0: given, kappa itself, the loop's costs included */
-	bool same_stack;     /* nothing is swapped: the stack costs what it does */
+	bool another_language;	       /* the target is not of the service's language */
+	bool same_stack;	       /* nothing is swapped: the stack costs what it does */
 	struct swap swaps[SWAPS_MOST]; /* servers, frameworks, clients whose costs are known */
 	size_t n_swaps;
 	bool server_known;		/* the swaps hold server and framework: no guess at these */

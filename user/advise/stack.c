@@ -252,11 +252,11 @@ struct stack stack_recognise(const struct service *service, enum target target,
 	stack.change = (struct stack_change){
 		.target = stack.target, .framework = COST_COUNT, .calibrated = calibrated};
 	stack.change.same_stack = stack.target == TARGET_THREADS;
-	stack.another_language = known && !stack.change.same_stack &&
-				 (python ? !asyncio
-					 : asyncio || (stack.target == TARGET_SWOOLE &&
-						       !stack_has(service, "php-fpm") &&
-						       !stack_has(service, "php")));
+	stack.change.another_language = known && !stack.change.same_stack &&
+					(python ? !asyncio
+						: asyncio || (stack.target == TARGET_SWOOLE &&
+							      !stack_has(service, "php-fpm") &&
+							      !stack_has(service, "php")));
 	/* The client that costs so much is a Python one. */
 	stack.change.clients_known = known && !python;
 	if (python && asyncio) {

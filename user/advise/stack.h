@@ -14,7 +14,6 @@ struct stack {
 	struct stack_change change;
 	const char *client, *other_client; /* what is swapped for what, or NULL: static */
 	const char *server, *other_server;
-	bool another_language; /* the target is not of the service's language */
 };
 
 /*

@@ -361,7 +361,7 @@ static void describe_what_if(struct subject *s)
 			      s->opts->memory_budget_bytes / 1e6);
 	if (s->opts->slo_p99_s > 0)
 		sentences_add(&s->what_if, "p99 latency of at most %g s", s->opts->slo_p99_s);
-	if (s->stack.another_language)
+	if (s->stack.change.another_language)
 		sentences_add(&s->assumptions,
 			      "%s is another language than the service's: what its CPU per request "
 			      "would be is a guess (--cpu-factor takes it when you know).",

@@ -50,9 +50,9 @@ size_t calibration_count(const struct calibration *c)
 static enum cost cost_named(const char *name)
 {
 	for (enum cost cost = 0; cost < COST_COUNT; cost++) {
-		if (cost != COST_FACTOR_UNKNOWN && cost != COST_FACTOR_KNOWN &&
-		    cost != COST_FACTOR_IN_SITU && cost != COST_CLIENT_UNKNOWN &&
-		    strcmp(name, cost_name(cost)) == 0)
+		if (cost != COST_FACTOR_UNKNOWN && cost != COST_FACTOR_LANGUAGE &&
+		    cost != COST_FACTOR_KNOWN && cost != COST_FACTOR_IN_SITU &&
+		    cost != COST_CLIENT_UNKNOWN && strcmp(name, cost_name(cost)) == 0)
 			return cost;
 	}
 	return COST_COUNT;
