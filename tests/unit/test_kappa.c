@@ -62,6 +62,22 @@ static void test_prior(void **state)
 	assert_true(k.loop == 0);
 }
 
+/* Of another language: a factor of two either way. */
+static void test_another_language(void **state)
+{
+	const struct stack_change c = {.cpu_s = .010,
+				       .framework = COST_COUNT,
+				       .clients_known = true,
+				       .another_language = true};
+	struct kappa k = estimate(&c);
+
+	(void)state;
+	ASSERT_NEAR(k.estimate, 1, 1e-12);
+	ASSERT_NEAR(k.lo, .5, .06); /* quantiles of 2,000 draws */
+	ASSERT_NEAR(k.hi, 2, .06);
+	assert_true(k.guessed);
+}
+
 /* A hundred thousand draws: the 5 % and 95 % quantiles are where the prior says. */
 static void test_draws(void **state)
 {
@@ -222,10 +238,15 @@ static void test_bad_input(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),	     cmocka_unit_test(test_prior),
-		cmocka_unit_test(test_draws),	     cmocka_unit_test(test_parts),
-		cmocka_unit_test(test_given_factor), cmocka_unit_test(test_unknown_clients),
-		cmocka_unit_test(test_calibrated),   cmocka_unit_test(test_in_situ),
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_prior),
+		cmocka_unit_test(test_another_language),
+		cmocka_unit_test(test_draws),
+		cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_given_factor),
+		cmocka_unit_test(test_unknown_clients),
+		cmocka_unit_test(test_calibrated),
+		cmocka_unit_test(test_in_situ),
 		cmocka_unit_test(test_bad_input),
 	};
 

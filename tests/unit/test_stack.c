@@ -217,6 +217,46 @@ static void a_large_environment_costs_requests(void **state)
 	assert_int_equal(stack_recognise(&service, TARGET_AUTO, costs).change.n_swaps, 1);
 }
 
+/* Where the other loop was measured its costs are taken, of both that go there and that are on
+ * asyncio. */
+static void uvloop_costs_what_it_was_measured_to(void **state)
+{
+	struct peer peer = {.address = (char *)"10.0.0.7:8080", .operations = 100 * CALLS};
+	char *sync[] = {(char *)"cpython", (char *)"requests"};
+	char *loop[] = {(char *)"cpython", (char *)"uvicorn", (char *)"aiohttp", (char *)"uvloop"};
+	struct service service = {
+		.requests.completed = 100,
+		.peers = &peer,
+		.n_peers = 1,
+		.surroundings = {.components = sync,
+				 .n_components = 2,
+				 .modules_seen = MODULES_ALL},
+	};
+	struct prior saved;
+
+	(void)state;
+	assert_int_equal(stack_recognise(&service, TARGET_UVLOOP, costs).change.swaps[0].to,
+			 COST_AIOHTTP);
+	service.surroundings.components = loop;
+	service.surroundings.n_components = 3;
+	assert_true(stack_uvloop_saves(&service, costs).estimate == 0);
+	assert_true(stack_uvloop_saves(&service, NULL).estimate == 0);
+	measure(COST_UVICORN, 40);
+	measure(COST_UVICORN_UVLOOP, 28);
+	measure(COST_AIOHTTP_UVLOOP, 130);
+	saved = stack_uvloop_saves(&service, costs);
+	ASSERT_NEAR(saved.estimate, (40 - 28 + CALLS * (170 - 130)) * US);
+	assert_true(saved.lo < saved.estimate && saved.estimate < saved.hi);
+	service.surroundings.n_components = 4; /* it runs there already */
+	assert_true(stack_uvloop_saves(&service, costs).estimate == 0);
+	service.surroundings.components = sync;
+	service.surroundings.n_components = 2;
+	assert_int_equal(stack_recognise(&service, TARGET_UVLOOP, costs).change.swaps[0].to,
+			 COST_AIOHTTP_UVLOOP);
+	assert_int_equal(stack_recognise(&service, TARGET_ASYNCIO, costs).change.swaps[0].to,
+			 COST_AIOHTTP);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,6 +267,7 @@ int main(void)
 		cmocka_unit_test(guesses_give_way_to_knowledge),
 		cmocka_unit_test(an_asynchronous_server_stays),
 		cmocka_unit_test(a_large_environment_costs_requests),
+		cmocka_unit_test(uvloop_costs_what_it_was_measured_to),
 	};
 
 	return cmocka_run_group_tests(tests, measure_all, NULL);

@@ -16,11 +16,10 @@
  * where E is above T, f is below 1.
  *
  * What is not recognised widens the interval: without the framework a factor of 0.85 to 1.45, in
- * another language of 0.5 to 2, and
- * each operation through an unknown client may be an HTTP call whose blocking client costs 0.74 ms
- * more than an asynchronous one, or none at all, with equal chances of all in between. On real
- * Python pairs kappa went from 0.13 (JSON only) to 1.0 (pure CPU), so the stack's part is never
- * below 0.13.
+ * another language of 0.5 to 2, and each operation through an unknown client may be an HTTP call
+ * whose blocking client costs 0.74 ms more than an asynchronous one, or none at all, with equal
+ * chances of all in between. On real Python pairs kappa went from 0.13 (JSON only) to 1.0 (pure
+ * CPU), so the stack's part is never below 0.13.
  *
  * Assumptions: parameters independent; costs per event the same on every machine (calibrate if
  * not). Cost: DRAWS times SPLITS.

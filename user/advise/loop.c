@@ -28,6 +28,7 @@
 #define NS_PER_S 1e9
 #define MATTERS_S .005
 #define MATTERS_SHARE .01
+#define MOST_SAVED .87	     /* as kappa.c has it */
 #define MODEL_ERROR_90 1.068 /* exp(1.645 x 4 %) */
 
 static double seconds(uint64_t ns)
@@ -184,11 +185,31 @@ static double least_cpu_s(const struct subject *s, double cpu_s)
 	return cpu_s * warm_factor(&up.share, NULL);
 }
 
+/* What is left of a request's CPU on the loop that is asked for. */
+static struct prior left_of_cpu(const struct subject *s, double cpu_s)
+{
+	struct prior saved = {0};
+
+	if (s->opts->target == TARGET_UVLOOP)
+		saved = stack_uvloop_saves(s->service, s->opts->calibrated);
+	return (struct prior){1 - fmin(saved.estimate / cpu_s, MOST_SAVED),
+			      1 - fmin(saved.hi / cpu_s, MOST_SAVED),
+			      1 - fmin(saved.lo / cpu_s, MOST_SAVED)};
+}
+
+/* So many requests, each with what is left of its CPU. */
+static struct interval with_less_cpu(struct interval per_s, const struct prior *left)
+{
+	return (struct interval){per_s.estimate / left->estimate, per_s.lo / left->hi,
+				 per_s.hi / left->lo};
+}
+
 int advice_loop(const struct subject *s, struct advice *a)
 {
 	double n = s->evidence.exact.requests, cpu_s = s->evidence.exact.cpu_s / n, blocked_s = 0;
 	double loops = loops_of(s), most = fmax(loops, ceil(s->evidence.cpus));
 	struct capacities c, warm;
+	struct prior left;
 	int r = list_blocking(s, a);
 
 	if (r < 0 || s->missing != REASON_UNDEFINED)
@@ -201,10 +222,12 @@ int advice_loop(const struct subject *s, struct advice *a)
 		return 0;
 	a->now_per_s = around(c.now, warm.now);
 	a->tuned_per_s = around(c.tuned, warm.tuned);
-	a->async_per_s = around(c.async, warm.async);
-	a->async_over_now = around(c.async / c.now, warm.async / warm.now);
+	left = left_of_cpu(s, cpu_s);
+	a->async_per_s = with_less_cpu(around(c.async, warm.async), &left);
+	a->async_over_now = with_less_cpu(around(c.async / c.now, warm.async / warm.now), &left);
 	a->tuned_over_now = around(c.tuned / c.now, warm.tuned / warm.now);
-	a->async_over_tuned = around(c.async / c.tuned, warm.async / warm.tuned);
+	a->async_over_tuned =
+		with_less_cpu(around(c.async / c.tuned, warm.async / warm.tuned), &left);
 	a->now = plan(s, loops, pool_per_s(s));
 	a->tuned.plan = plan(s, most, c.tuned);
 	a->tuned.per_s = c.tuned;

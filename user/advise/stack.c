@@ -16,6 +16,8 @@
  * used the caches meanwhile; in one event loop hardly. A call that opens a connection, which the
  * other stack would keep, and each variable of the environment cost requests extra.
  *
+ * On uvloop the counterparts cost what they were measured to cost there.
+ *
  * Assumptions: components found are those in use. A cost per call does not depend on what is sent.
  */
 #include "advise/stack.h"
@@ -108,6 +110,25 @@ static enum target suitable(const struct service *service)
 	return TARGET_ASYNCIO;
 }
 
+static const struct {
+	enum cost asyncio, uvloop;
+} loop_pairs[] = {
+	{COST_UVICORN, COST_UVICORN_UVLOOP},
+	{COST_AIOHTTP, COST_AIOHTTP_UVLOOP},
+	{COST_ASYNCPG, COST_ASYNCPG_UVLOOP},
+};
+
+/* What this costs on the target's loop, as far as that was measured. */
+static enum cost on_loop(const struct stack *stack, enum cost asyncio)
+{
+	for (size_t i = 0; i < sizeof(loop_pairs) / sizeof(*loop_pairs); i++) {
+		if (stack->target == TARGET_UVLOOP && loop_pairs[i].asyncio == asyncio &&
+		    measured(stack->change.calibrated, loop_pairs[i].uvloop))
+			return loop_pairs[i].uvloop;
+	}
+	return asyncio;
+}
+
 /* The HTTP client that blocks; COST_COUNT: none, or one whose cost nobody measures. */
 static enum cost http_client(const struct service *service)
 {
@@ -145,7 +166,7 @@ static void recognise_http(const struct service *service, struct stack *stack, d
 
 	if (from == COST_COUNT || !(calls > 0) || (two && !measured(c->calibrated, COST_HTTPX)))
 		return;
-	if (swap(stack, from, COST_AIOHTTP, calls)) {
+	if (swap(stack, from, on_loop(stack, COST_AIOHTTP), calls)) {
 		c->swaps[c->n_swaps - 1].unsure = two;
 		c->swaps[c->n_swaps - 1].instead = COST_HTTPX;
 		if (from == COST_REQUESTS && !two) {
@@ -164,28 +185,43 @@ static void recognise_http(const struct service *service, struct stack *stack, d
 	c->known_calls += calls;
 }
 
-static void recognise_clients(const struct service *service, struct stack *stack)
-{
-	double n = (double)service->requests.completed, http = 0, opened = 0, postgres = 0;
+/* Operations of a request, by what speaks to the peers. */
+struct calls {
+	double http, opened, postgres, databases;
+};
 
-	for (size_t i = 0; i < service->n_peers; i++) {
+static struct calls calls_of(const struct service *service)
+{
+	double n = (double)service->requests.completed;
+	struct calls calls = {0};
+
+	for (size_t i = 0; n > 0 && i < service->n_peers; i++) {
 		const struct peer *p = &service->peers[i];
 		const char *database = database_of(p->address);
-		double calls = n > 0 ? (double)p->operations / n : 0;
+		double each = (double)p->operations / n;
 
 		if (!database) {
-			http += calls;
-			opened += n > 0 ? (double)p->connections / n : 0;
-		} else {
-			stack->change.known_calls += calls;
+			calls.http += each;
+			calls.opened += (double)p->connections / n;
+			continue;
 		}
-		if (database && strcmp(database, "psycopg2") == 0)
-			postgres += calls;
+		calls.databases += each;
+		if (strcmp(database, "psycopg2") == 0)
+			calls.postgres += each;
 	}
-	stack->change.clients_known = !(http > 0);
-	recognise_http(service, stack, http, opened);
+	return calls;
+}
+
+static void recognise_clients(const struct service *service, struct stack *stack)
+{
+	const struct calls calls = calls_of(service);
+	double postgres = calls.postgres;
+
+	stack->change.known_calls += calls.databases;
+	stack->change.clients_known = !(calls.http > 0);
+	recognise_http(service, stack, calls.http, calls.opened);
 	if (postgres > 0 && stack_has(service, "psycopg2") &&
-	    swap(stack, COST_PSYCOPG2, COST_ASYNCPG, postgres) && !stack->client) {
+	    swap(stack, COST_PSYCOPG2, on_loop(stack, COST_ASYNCPG), postgres) && !stack->client) {
 		stack->client = "psycopg2";
 		stack->other_client = "asyncpg";
 	}
@@ -226,7 +262,7 @@ static void recognise_server(const struct service *service, struct stack *stack)
 		framework = COST_FLASK;
 	if (gunicorn && measured(stack->change.calibrated, framework) &&
 	    measured(stack->change.calibrated, COST_STARLETTE) &&
-	    swap(stack, COST_GUNICORN, COST_UVICORN, 1)) {
+	    swap(stack, COST_GUNICORN, on_loop(stack, COST_UVICORN), 1)) {
 		(void)swap(stack, framework, COST_STARLETTE, 1);
 		swap_waiting(service, stack);
 		stack->change.server_known = true;
@@ -264,6 +300,28 @@ struct stack stack_recognise(const struct service *service, enum target target,
 		recognise_server(service, &stack);
 	}
 	return stack;
+}
+
+struct prior stack_uvloop_saves(const struct service *service, const struct prior *calibrated)
+{
+	const struct calls calls = calls_of(service);
+	const struct prior factor = cost_default(COST_FACTOR_IN_SITU);
+	double s = 0;
+
+	if (!calibrated || stack_has(service, "uvloop"))
+		return (struct prior){0};
+	for (size_t i = 0; i < sizeof(loop_pairs) / sizeof(*loop_pairs); i++) {
+		enum cost from = loop_pairs[i].asyncio, to = loop_pairs[i].uvloop;
+		double times = from == COST_UVICORN   ? 1
+			       : from == COST_AIOHTTP ? calls.http
+						      : calls.postgres;
+
+		if (stack_has(service, cost_name(from)) && measured(calibrated, from) &&
+		    measured(calibrated, to))
+			s += times * (calibrated[from].estimate - calibrated[to].estimate);
+	}
+	s = fmax(s, 0);
+	return (struct prior){s, s * factor.lo, s * factor.hi};
 }
 
 char *stack_source(const struct stack *stack, const struct kappa *kappa)

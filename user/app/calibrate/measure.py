@@ -542,9 +542,13 @@ def gunicorn(port, app):
             "--worker-tmp-dir", os.getcwd(), "--workers", "4", app]
 
 
-def uvicorn(port, app):
-    return [sys.executable, "-m", "uvicorn", "--port", str(port), "--loop", "asyncio", "--no-access-log", "--log-level",
+def uvicorn(port, app, loop="asyncio"):
+    return [sys.executable, "-m", "uvicorn", "--port", str(port), "--loop", loop, "--no-access-log", "--log-level",
             "critical", app]
+
+
+def uvicorn_on_uvloop(port, app):
+    return uvicorn(port, app, "uvloop")
 
 
 def source_with(template, client="", calls=0, port=0):
@@ -567,7 +571,7 @@ def connecting(client, template, server, port, runs):
     report("requests, per connection", [run / CALLS for run in less(anew, runs)])
 
 
-def clients(server, template, free, libraries, ports, extra):
+def clients(server, template, free, libraries, ports, extra, where=""):
     """Per call in a server, above its requests without, and without what a loop costs per operation. Besides, the first
     library there is, what each call through it takes in all, and what a request takes more that has any."""
     found, each, waiting, first = {}, [0], [0], None
@@ -591,8 +595,8 @@ def clients(server, template, free, libraries, ports, extra):
         if name == "requests" and not QUICK:
             attempt(connecting, client, template, server, port, runs)
             found[name] = less(found[name], attempt(environment, source, server, runs) or [0])
-        report(name, found[name])
-        if name != "http.client":
+        report(name + where, found[name])
+        if name != "http.client" and not where:
             tell(component=name, version=version_of(name))
     return found, first, each, waiting
 
@@ -631,6 +635,14 @@ def servers(name, server, template, frameworks, libraries, ports, extra):
             waiting = less(once, runs, each) if once else waiting
     report(f"{name}, request that waits", waiting)
     return found
+
+
+def servers_on_uvloop(ports, extra):
+    """The same of what runs on asyncio, on the other loop."""
+    importlib.import_module("uvloop")
+    bare = serve_app("bare_on_uvloop", source_with(ASGI), uvicorn_on_uvloop)
+    report("uvicorn on uvloop", bare)
+    clients(uvicorn_on_uvloop, ASGI, bare, LOOP_CLIENTS, ports, extra, " on uvloop")
 
 
 # ---- other runtimes ----
@@ -737,10 +749,10 @@ def with_go(port):
 # ---- all of it ----
 
 def measure_operations(port):
-    """Above a blocking socket's. Returns what a turn on asyncio costs above it."""
+    """Above a blocking socket's. Returns what a turn on asyncio, and one on uvloop, costs above it."""
     base = blocking(port)
     tell(component="python", version=sys.version.split()[0])
-    extra = less(asyncio.run(streams(port)), base)
+    extra, on_uvloop = less(asyncio.run(streams(port)), base), [0]
     report("operation on asyncio", extra)
     for cost, measure in (("operation on uvloop", with_uvloop), ("operation on Node", with_node),
                           ("operation on Go", with_go),
@@ -752,10 +764,12 @@ def measure_operations(port):
         runs = attempt(measure, port)
         if runs:
             report(cost, less(runs, base))
+        if runs and measure is with_uvloop:
+            on_uvloop = less(runs, base)
     if not QUICK:
         report("task of a gather", asyncio.run(tasks()))
         report("hop to a thread", asyncio.run(hops()))
-    return extra
+    return [[max(0, run) for run in runs] for runs in (extra, on_uvloop)]
 
 
 def main():
@@ -764,13 +778,15 @@ def main():
     peers, (echo_port, http_port, database_port) = start_peers()
     ports = {"http": http_port, "postgres": database_port}
     # A loop that takes many turns per wake-up may cost less than a blocking socket; the advisor counts no less than none.
-    extra = [max(0, run) for run in measure_operations(echo_port)]
+    extra, extra_on_uvloop = measure_operations(echo_port)
     keep_off_the_servers(peers)
     keep_off_the_servers(0)
     sync = attempt(servers, "gunicorn", gunicorn, WSGI, {"flask": FLASK, "django": DJANGO}, SYNC_CLIENTS, ports,
                    [0]) or {}
     loop = attempt(servers, "uvicorn", uvicorn, ASGI, {"starlette": STARLETTE, "fastapi": FASTAPI}, LOOP_CLIENTS, ports,
                    extra) or {}
+    if not QUICK:
+        attempt(servers_on_uvloop, ports, extra_on_uvloop)
     attempt(cold, gunicorn, WSGI, ports)
     if "flask" in sync and "starlette" in loop:
         report("flask on gunicorn to starlette", less(loop["starlette"], sync["flask"]))
