@@ -78,6 +78,24 @@ static void test_another_language(void **state)
 	assert_true(k.guessed);
 }
 
+/* What sleeping in waits took is of the known part: 4 of 10 ms, the rest its own. */
+static void test_waits(void **state)
+{
+	struct stack_change c = {.cpu_s = .010,
+				 .framework = COST_COUNT,
+				 .clients_known = true,
+				 .server_known = true,
+				 .waits_s = {.004, .004, .004}};
+	struct kappa with = estimate(&c), without;
+
+	(void)state;
+	c.waits_s = (struct prior){0};
+	without = estimate(&c);
+	ASSERT_NEAR(without.estimate, 1, 1e-12);
+	ASSERT_NEAR(with.estimate, .6, .05);
+	assert_true(with.lo < with.estimate && with.estimate < with.hi);
+}
+
 /* A hundred thousand draws: the 5 % and 95 % quantiles are where the prior says. */
 static void test_draws(void **state)
 {
@@ -241,6 +259,7 @@ int main(void)
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_prior),
 		cmocka_unit_test(test_another_language),
+		cmocka_unit_test(test_waits),
 		cmocka_unit_test(test_draws),
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_given_factor),

@@ -257,9 +257,40 @@ static void uvloop_costs_what_it_was_measured_to(void **state)
 			 COST_AIOHTTP);
 }
 
+/* Whether the target speaks the service's language: of one that nobody looked at nothing is said.
+ */
+static void another_language_is_a_guess(void **state)
+{
+	static const struct {
+		const char *component;
+		enum target target;
+		bool another;
+	} rows[] = {
+		{"cpython", TARGET_UVLOOP, false}, {"cpython", TARGET_NODE, true},
+		{"cpython", TARGET_GO, true},	   {"php-fpm", TARGET_SWOOLE, false},
+		{"php-fpm", TARGET_NODE, true},	   {"php-fpm", TARGET_ASYNCIO, true},
+		{"node", TARGET_NODE, false},	   {"java", TARGET_THREADS, false},
+		{"java", TARGET_GO, true},	   {"openssl", TARGET_GO, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char *component = (char *)rows[i].component;
+		struct service service = {
+			.surroundings = {.components = &component, .n_components = 1}};
+
+		assert_int_equal(
+			stack_recognise(&service, rows[i].target, NULL).change.another_language,
+			rows[i].another);
+	}
+	assert_false(
+		stack_recognise(&(struct service){0}, TARGET_NODE, NULL).change.another_language);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(another_language_is_a_guess),
 		cmocka_unit_test(the_highest_layer_of_a_client_counts),
 		cmocka_unit_test(of_two_clients_either_may_call),
 		cmocka_unit_test(after_a_part_only_what_was_found_counts),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* CPU under full load, by hand from the formula in warm.c. */
+/* CPU under full load, by hand from the formulas in warm.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,70 +14,99 @@
 
 static const struct prior each = {100e-6, 40e-6, 180e-6};
 
-static struct service service_of(uint32_t workers, uint64_t waits)
-{
-	struct service service = {.workers = {.count = workers}};
-
-	service.requests.completed = 1000;
-	service.requests.waits = 1000 * waits;
-	return service;
-}
-
+/* Idle for 7 ms before each of 70 % of its requests: log2(1 + 7) is 3. */
 static void test_one_worker(void **state)
 {
-	struct service json = service_of(1, 0), calls = service_of(1, 4);
-	struct warm_up up;
+	struct rhythm rhythm = {.per_s = 100,
+				.cpu_s = 3e-3,
+				.found_asleep = .7,
+				.idle_s = .7 * 7e-3,
+				.alone = true};
+	struct warm_up up = warm_up_of(&rhythm, &each);
 
 	(void)state;
-	/* It was idle, and the processor with it, before 70 % of the requests. */
-	up = warm_up_of(&json, 1e-3, .3, .3, &each);
-	ASSERT_NEAR(up.wakes, .7, 1e-9);
-	ASSERT_NEAR(up.share.estimate, .07, 1e-9);
-	ASSERT_NEAR(up.share.lo, .028, 1e-9);
-	ASSERT_NEAR(up.share.hi, .126, 1e-9);
-	/* While it waits nobody else uses the processor. */
-	up = warm_up_of(&calls, 1e-2, .3, .9, &each);
-	ASSERT_NEAR(up.wakes, 4.1, 1e-9);
+	ASSERT_NEAR(up.slept_s, 7e-3, 1e-9);
+	ASSERT_NEAR(up.share.estimate, .7 * 300e-6 / 3e-3, 1e-9);
+	ASSERT_NEAR(up.share.lo, .7 * 120e-6 / 3e-3, 1e-9);
+	ASSERT_NEAR(up.share.hi, .7 * 540e-6 / 3e-3, 1e-9);
+	ASSERT_NEAR(up.waits_s.hi, 0, 0);
+	/* Idle for what is left of the 10 ms that each request has, where nothing was seen. */
+	rhythm.idle_s = rhythm.found_asleep = NAN;
+	ASSERT_NEAR(warm_up_of(&rhythm, &each).slept_s, 7e-3, 1e-9);
 }
 
-static void test_many_workers(void **state)
+/* Four waits of 3 ms each: log2(1 + 3) is 2, of which 1 is in what calls cost anyway. */
+static void test_waits(void **state)
 {
-	struct service calls = service_of(8, 4);
-	struct warm_up up = warm_up_of(&calls, 5e-3, .4, .5, &each);
+	const struct rhythm rhythm = {
+		.per_s = 50, .cpu_s = 10e-3, .waits = 4, .wait_s = 3e-3, .alone = true};
+	struct warm_up up = warm_up_of(&rhythm, &each);
 
 	(void)state;
-	ASSERT_NEAR(up.wakes, 4 * (1 - .4 * 7 / 8) + .6, 1e-9);
-	ASSERT_NEAR(up.share.estimate, up.wakes * 100e-6 / 5e-3, 1e-9);
-	/* All busy, and the processors too. */
-	up = warm_up_of(&calls, 5e-3, 1, 1, &each);
-	ASSERT_NEAR(up.wakes, .5, 1e-9);
+	ASSERT_NEAR(up.waits_s.estimate, 4 * 200e-6, 1e-9);
+	ASSERT_NEAR(up.calls_s.estimate, 4 * 100e-6, 1e-9);
+	ASSERT_NEAR(up.calls_s.lo, 4 * 40e-6, 1e-9);
+	ASSERT_NEAR(up.calls_s.hi, 4 * 180e-6, 1e-9);
+	/* It was always found at work. */
+	ASSERT_NEAR(up.share.estimate, 0, 0);
 }
 
-/* A burst of 20 us does not lose 100. */
+/* Threads of a process that runs 40 % of the time, 400 bursts a second. */
+static void test_threads(void **state)
+{
+	struct rhythm rhythm = {.per_s = 100, .cpu_s = 4e-3, .waits = 3, .wait_s = 7e-3};
+	struct warm_up up = warm_up_of(&rhythm, &each);
+	double times = log2(1 + 2.5);
+
+	(void)state;
+	ASSERT_NEAR(up.slept_s, 2.5e-3, 1e-9);
+	ASSERT_NEAR(up.share.estimate, .6 * times * 100e-6 / 4e-3, 1e-9);
+	ASSERT_NEAR(up.waits_s.estimate, 3 * .6 * times * 100e-6, 1e-9);
+	/* Short waits are over before another thread has run. */
+	rhythm.wait_s = 1e-3;
+	up = warm_up_of(&rhythm, &each);
+	ASSERT_NEAR(up.slept_s, 7e-3, 1e-9);
+	ASSERT_NEAR(up.waits_s.estimate, 3 * .6 * 100e-6, 1e-9);
+	ASSERT_NEAR(up.calls_s.estimate, 0, 1e-12);
+}
+
+/* A burst of 30 us did not lose 100. */
 static void test_short_bursts(void **state)
 {
-	struct service calls = service_of(1, 4);
-	struct warm_up up = warm_up_of(&calls, 100e-6, 0, 0, &each);
+	const struct rhythm rhythm = {.per_s = 10,
+				      .cpu_s = 150e-6,
+				      .waits = 4,
+				      .wait_s = 3e-3,
+				      .found_asleep = 1,
+				      .idle_s = .088,
+				      .alone = true};
+	struct warm_up up = warm_up_of(&rhythm, &each);
 
 	(void)state;
-	ASSERT_NEAR(up.share.estimate, .5, 1e-9);
-	ASSERT_NEAR(up.share.hi, .5, 1e-9);
-	ASSERT_NEAR(warm_factor(&up.share, NULL), .5, 1e-9);
+	ASSERT_NEAR(up.share.estimate, 20. / 150, 1e-9);
+	ASSERT_NEAR(up.share.hi, 20. / 150, 1e-9);
+	ASSERT_NEAR(up.waits_s.estimate, 4 * 20e-6, 1e-9);
+	ASSERT_NEAR(warm_factor(&up.share, NULL), 130. / 150, 1e-9);
+	ASSERT_NEAR(warm_factor(&(struct prior){7, 7, 7}, NULL), 1. / 3, 1e-9);
 }
 
 static void test_nothing_known(void **state)
 {
-	struct service none = {0}, calls = service_of(0, 4);
-	struct warm_up up = warm_up_of(&none, 1e-3, .5, .5, &each);
+	const struct rhythm none = {0}, never = {.per_s = 10, .cpu_s = NAN, .alone = true},
+			    overloaded = {.per_s = 1000,
+					  .cpu_s = 4e-3,
+					  .waits = 2,
+					  .wait_s = 1,
+					  .found_asleep = 7,
+					  .idle_s = -1,
+					  .alone = true};
+	struct warm_up up = warm_up_of(&none, &each);
 
 	(void)state;
 	ASSERT_NEAR(up.share.hi, 0, 0);
-	up = warm_up_of(&calls, 0, .5, .5, &each);
-	ASSERT_NEAR(up.share.hi, 0, 0);
-	up = warm_up_of(&calls, 1e-3, NAN, .5, &each);
 	ASSERT_NEAR(warm_factor(&up.share, NULL), 1, 0);
-	up = warm_up_of(&calls, 1e-3, 7, NAN, &each);
-	assert_true(up.wakes >= 0 && up.share.hi <= .5);
+	ASSERT_NEAR(warm_up_of(&never, &each).waits_s.hi, 0, 0);
+	ASSERT_NEAR(warm_up_of(&overloaded, &each).share.hi, 0, 0);
 }
 
 /* Measured of Python services; of one to another it may be 0.4 to 1.8 times that. */
@@ -101,9 +130,9 @@ static void test_cost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cost),	      cmocka_unit_test(test_one_worker),
-		cmocka_unit_test(test_many_workers),  cmocka_unit_test(test_short_bursts),
-		cmocka_unit_test(test_nothing_known),
+		cmocka_unit_test(test_cost),	     cmocka_unit_test(test_one_worker),
+		cmocka_unit_test(test_waits),	     cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_short_bursts), cmocka_unit_test(test_nothing_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -248,15 +248,23 @@ static void assume_load(struct subject *s)
 	struct prior each = warm_cost(s->service, s->opts->calibrated);
 	double cpu_ms = 1e3 * s->evidence.exact.cpu_s / s->evidence.exact.requests;
 	double factor = warm_factor(&s->warm.share, NULL);
+	double waits_ms = 1e3 * s->warm.calls_s.estimate;
 
 	if (factor < 1 - LOAD_MATTERS)
-		sentences_add(&s->assumptions,
-			      "Under full load a request takes %.3g ms of CPU, not %.3g ms: "
-			      "%.1f times per request a thread woke up on an idle processor, which "
-			      "costs %.0f us each (%s), or half of what it then does.",
-			      cpu_ms, cpu_ms / factor, s->warm.wakes, 1e6 * each.estimate,
-			      s->opts->calibrated ? "measured here by ioprof calibrate"
-						  : "a prior");
+		sentences_add(
+			&s->assumptions,
+			"Under full load a request takes %.3g ms of CPU, not %.3g ms: its "
+			"worker had slept for %.3g ms before it, after which code runs slower "
+			"for a while (%.0f us per request after 1 ms, %s).",
+			cpu_ms, cpu_ms / factor, 1e3 * s->warm.slept_s, 1e6 * each.estimate,
+			s->opts->calibrated ? "measured here by ioprof calibrate" : "a prior");
+	if (waits_ms > LOAD_MATTERS * cpu_ms && !(s->opts->cpu_factor > 0) &&
+	    !s->stack.change.same_stack)
+		sentences_add(
+			&s->assumptions,
+			"Of a request's CPU %.2g ms go with waking up from waits: other requests "
+			"run meanwhile on a loop under full load, which is in kappa.",
+			waits_ms);
 }
 
 /* What calls cost that the same client need not: the other stack is taken to do without. */

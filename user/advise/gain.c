@@ -300,6 +300,23 @@ static struct gain_ratios ratios_of(const struct interval *figures)
 	};
 }
 
+/* Gains end where the peers do all that is asked: that they do is not less likely than any less. */
+static void reach_up(struct interval *figures, const struct interval *all)
+{
+	static const struct {
+		int figure, ratio;
+	} same[] = {
+		{GAIN_ASYNC_OVER_NOW, ASYNC_OVER_NOW},
+		{GAIN_TUNED_OVER_NOW, TUNED_OVER_NOW},
+		{GAIN_ASYNC_OVER_TUNED, ASYNC_OVER_TUNED},
+		{GAIN_OVERLAP, OVERLAP},
+	};
+
+	for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++)
+		figures[same[i].figure].hi =
+			fmax(figures[same[i].figure].hi, all[same[i].ratio].hi);
+}
+
 int gain_estimate(const struct evidence_sample *e, const struct gain_opts *opts,
 		  struct gain *ret_gain)
 {
@@ -320,6 +337,7 @@ int gain_estimate(const struct evidence_sample *e, const struct gain_opts *opts,
 	if (r < 0)
 		return r;
 	memcpy(gain.figures, figures, sizeof(gain.figures));
+	reach_up(gain.figures, &figures[GAIN_FIGURE_COUNT + RATIO_COUNT]);
 	gain.seen = ratios_of(&figures[GAIN_FIGURE_COUNT]);
 	gain.all = ratios_of(&figures[GAIN_FIGURE_COUNT + RATIO_COUNT]);
 	gain.tuned = best.tuned;

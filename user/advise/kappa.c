@@ -134,10 +134,11 @@ static double left_out_s(const struct stack_change *c, const struct swap *swap, 
 	return share * from + (1 - share) * parameter(c, swap->instead, prng);
 }
 
-/* What today's known server, framework and clients take, as calibrated. */
+/* What today's known server, framework and clients take, as calibrated, and waking up after waits.
+ */
 static double known_s(const struct stack_change *c, struct prng *prng)
 {
-	double s = 0;
+	double s = prng ? prior_draw(&c->waits_s, prng) : c->waits_s.estimate;
 
 	for (size_t i = 0; i < c->n_swaps; i++) {
 		if (c->swaps[i].from < COST_COUNT)

@@ -76,7 +76,8 @@ struct stack_change {
 	bool same_stack;	       /* nothing is swapped: the stack costs what it does */
 	struct swap swaps[SWAPS_MOST]; /* servers, frameworks, clients whose costs are known */
 	size_t n_swaps;
-	bool server_known;		/* the swaps hold server and framework: no guess at these */
+	struct prior waits_s; /* of cpu_s: by sleeping in waits, which a loop under load does not */
+	bool server_known;    /* the swaps hold server and framework: no guess at these */
 	const struct prior *calibrated; /* COST_COUNT of them, or NULL: the defaults */
 };
 

@@ -168,21 +168,25 @@ static struct capacities capacities(const struct subject *s, double cpu_s, doubl
 	};
 }
 
-/* The least that a request may take under full load: without what waking up adds, if it adds as
- * much to a loop, at each turn with a peer, as to others. */
+/* The least that a request may take under full load: without what sleeping adds, if it adds as much
+ * to a loop, at each turn with a peer, as to others. */
 static double least_cpu_s(const struct subject *s, double cpu_s)
 {
 	const struct requests *r = &s->service->requests;
+	double n = (double)r->completed, waits = fmax((double)r->waits, (double)r->operations) / n;
 	struct prior each = warm_cost(s->service, s->opts->calibrated);
-	double used = seconds(s->service->cpu_ns) / s->duration_s / s->evidence.cpus;
-	struct service turns = *s->service;
-	struct warm_up up;
+	struct warm_up up = warm_up_of(
+		&(struct rhythm){
+			.per_s = s->rate_per_s / loops_of(s),
+			.cpu_s = cpu_s,
+			.waits = waits,
+			.wait_s = waits > 0 ? seconds(s->service->service_time.sum_ns) / n / waits
+					    : 0,
+		},
+		&each);
 
-	turns.requests.waits = r->waits > r->operations ? r->waits : r->operations;
-	turns.workers.count = 1;
-	up = warm_up_of(&turns, cpu_s, used, NAN, &each);
-	up.share.estimate = up.share.hi;
-	return cpu_s * warm_factor(&up.share, NULL);
+	up.share.hi += up.waits_s.hi / cpu_s;
+	return cpu_s * warm_factor(&(struct prior){.estimate = up.share.hi}, NULL);
 }
 
 /* What is left of a request's CPU on the loop that is asked for. */

@@ -101,9 +101,37 @@ static bool is_python(const struct service *service)
 	return stack_has(service, "cpython") || stack_has(service, "python3");
 }
 
+static bool is_php(const struct service *service)
+{
+	return stack_has(service, "php-fpm") || stack_has(service, "php");
+}
+
+static bool is_interpreted(const struct service *service)
+{
+	return is_python(service) || is_php(service) || stack_has(service, "ruby") ||
+	       stack_has(service, "node") || stack_has(service, "java");
+}
+
+/* The service is in the target's language, as far as is known: nothing shows Go. */
+static bool speaks(const struct service *service, enum target target)
+{
+	switch (target) {
+	case TARGET_NODE:
+		return stack_has(service, "node");
+	case TARGET_GO:
+		return !is_interpreted(service);
+	case TARGET_SWOOLE:
+		return is_php(service);
+	case TARGET_THREADS:
+		return true;
+	default:
+		return is_python(service);
+	}
+}
+
 static enum target suitable(const struct service *service)
 {
-	if (stack_has(service, "php-fpm") || stack_has(service, "php"))
+	if (is_php(service))
 		return TARGET_SWOOLE;
 	if (stack_has(service, "java") || stack_has(service, "ruby"))
 		return TARGET_THREADS;
@@ -283,19 +311,14 @@ struct stack stack_recognise(const struct service *service, enum target target,
 {
 	struct stack stack = {.target = target == TARGET_AUTO ? suitable(service) : target};
 	bool python = is_python(service), known = recognised(service);
-	bool asyncio = stack.target == TARGET_ASYNCIO || stack.target == TARGET_UVLOOP;
 
 	stack.change = (struct stack_change){
 		.target = stack.target, .framework = COST_COUNT, .calibrated = calibrated};
 	stack.change.same_stack = stack.target == TARGET_THREADS;
-	stack.change.another_language = known && !stack.change.same_stack &&
-					(python ? !asyncio
-						: asyncio || (stack.target == TARGET_SWOOLE &&
-							      !stack_has(service, "php-fpm") &&
-							      !stack_has(service, "php")));
+	stack.change.another_language = known && !speaks(service, stack.target);
 	/* The client that costs so much is a Python one. */
 	stack.change.clients_known = known && !python;
-	if (python && asyncio) {
+	if (python && (stack.target == TARGET_ASYNCIO || stack.target == TARGET_UVLOOP)) {
 		recognise_clients(service, &stack);
 		recognise_server(service, &stack);
 	}

@@ -411,14 +411,25 @@ static int set_gain_opts(struct subject *s)
 static void warm_up(struct subject *s)
 {
 	struct evidence_sample *e = &s->evidence;
+	const struct workers *w = &s->service->workers;
+	double n = e->exact.requests, waits = (double)s->service->requests.waits / n, factor;
 	struct prior each = warm_cost(s->service, s->opts->calibrated);
-	double used = seconds(s->service->cpu_ns) / s->duration_s / e->cpus;
-	double cpu_s = e->exact.cpu_s / e->exact.requests, factor;
 
-	s->warm = warm_up_of(s->service, cpu_s, used, s->busy, &each);
+	s->warm = warm_up_of(
+		&(struct rhythm){
+			.per_s = s->rate_per_s / e->processes,
+			.cpu_s = e->exact.cpu_s / n,
+			.waits = waits,
+			.wait_s = waits > 0 ? (subject_wait_s(s) + e->exact.lock_s / n) / waits : 0,
+			.found_asleep = 1 - pow(s->busy, (double)e->processes * e->threads),
+			.idle_s = w->wall_ns ? seconds(w->wall_ns) * (1 - s->busy) / n : NAN,
+			.alone = e->threads == 1,
+		},
+		&each);
 	factor = warm_factor(&s->warm.share, NULL);
 	e->exact.cpu_s *= factor;
 	e->after_s *= factor;
+	s->stack.change.waits_s = s->warm.calls_s;
 }
 
 static bool options_valid(const struct advice_opts *o)

@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Question: what does a request cost in CPU when the processors never idle, as at a capacity?
+ * Question: what does a request cost in CPU when its workers never sleep, as at a capacity?
  *
- * Method: less than was measured. A thread that wakes up on an idle processor runs slower for a
- * while: caches have gone cold, the processor or its hypervisor has gone to sleep. With E per such
- * wake-up and v waits per request, W workers that are busy for a share b of their time and
- * processors for a share u,
+ * Method: less than was measured. Code that has not run for a while runs slower at first: what
+ * else ran, here or on the hypervisor's other machines, has had the caches. With t since the
+ * process ran last, a burst takes
  *
- *	wakes = v (1 - u (W - 1) / W) + min(1 - u, 1 - b^W)
+ *	E(t) = E1 log2(1 + t / 1 ms)
  *
- * the first for waits in the request: others use the processors meanwhile; the second for work:
- * some worker was idle, and so was a processor. The request's CPU under full load is what was
- * measured less E wakes. Found on gunicorn with Flask (one worker, JSON only; 8 workers, one call;
- * 3 workers, 4 calls), where E came out the same at 30 and at 60 % load: 80, 240, 136 us. A short
- * burst cannot lose as much as a long one: at most half of the mean burst. On php-fpm (docs/
- * validation.md) predictions were 10 to 26 % too low with it, and 46 to 69 % without. Of others
- * nothing was measured: nothing is taken out.
+ * more, but at most two thirds of what it took. Found on gunicorn with Flask and an HTTP client,
+ * on two machines: E1 104 us, half to 1.7 times that, where requests came every 0.6 to 130 ms and
+ * waits took 0.3 to 20 ms; whether the processor idled meanwhile or ran other workers made no
+ * difference.
  *
- * Assumptions: E does not depend on how long the processor was idle. Of one service it is known to
- * a factor of two to three, which the interval has.
+ * A worker that is alone in its process sleeps before a share q of its requests, for its idle time
+ * per request / q, and in each wait. Where threads share a process that runs a share r of the time,
+ * a burst finds it asleep with 1 - r, the last one being the mean time between bursts ago, or the
+ * wait if that is less.
+ *
+ * Before requests nobody sleeps under full load, so this is taken out of the CPU. Waits stay in
+ * blocking workers; in an event loop under full load other requests run meanwhile, so what they
+ * add is of the stack that is left (kappa.c).
+ *
+ * Assumptions: E1 of one service is known to a factor of two to three, which the interval has.
  */
 #include "advise/warm.h"
 
@@ -26,20 +30,52 @@
 
 #include "advise/stack.h"
 
-#define OF_A_BURST .5
-/* Of one service to another: 80 and 240 us where a third took 136 us. */
+#define OF_A_BURST (2. / 3)
+#define SCALE_S 1e-3 /* after which E is E1 */
+/* Of one service to another. */
 #define LEAST_OF_IT .4
 #define MOST_OF_IT 1.8
 
-static double wakes_of(const struct service *service, double utilisation, double busy)
-{
-	double workers = fmax(service->workers.count, 1), n = (double)service->requests.completed;
-	double waits = (double)service->requests.waits / n;
-	double u = fmin(fmax(utilisation, 0), 1), work = 1 - u;
+/* So often per request a burst came after so long a sleep. */
+struct sleeps {
+	double before, before_s, within, within_s;
+};
 
-	if (isfinite(busy))
-		work = fmin(work, 1 - pow(fmin(fmax(busy, 0), 1), workers));
-	return waits * (1 - u * (workers - 1) / workers) + work;
+static struct sleeps sleeps_alone(const struct rhythm *r)
+{
+	double idle_s =
+		isfinite(r->idle_s) ? r->idle_s : 1 / r->per_s - r->waits * r->wait_s - r->cpu_s;
+	double found = isfinite(r->found_asleep) ? fmin(fmax(r->found_asleep, 0), 1) : 1;
+
+	return (struct sleeps){
+		.before = found,
+		.before_s = found > 0 ? fmax(idle_s, 0) / found : 0,
+		.within = r->waits,
+		.within_s = r->wait_s,
+	};
+}
+
+static struct sleeps sleeps_among_others(const struct rhythm *r)
+{
+	double asleep = 1 - fmin(r->per_s * r->cpu_s, 1), between_s = 1 / r->per_s / (1 + r->waits);
+	double within_s = fmin(r->wait_s, between_s);
+
+	return (struct sleeps){
+		.before = asleep,
+		.before_s = fmax(1 / r->per_s - r->waits * within_s, 0),
+		.within = r->waits * asleep,
+		.within_s = within_s,
+	};
+}
+
+/* So many bursts after so long a sleep add this. */
+static struct prior added(double bursts, double slept_s, const struct prior *each, double most)
+{
+	double times = log2(1 + slept_s / SCALE_S);
+
+	return (struct prior){bursts * fmin(each->estimate * times, most),
+			      bursts * fmin(each->lo * times, most),
+			      bursts * fmin(each->hi * times, most)};
 }
 
 struct prior warm_cost(const struct service *service, const struct prior *calibrated)
@@ -54,22 +90,24 @@ struct prior warm_cost(const struct service *service, const struct prior *calibr
 	return each;
 }
 
-struct warm_up warm_up_of(const struct service *service, double cpu_s, double utilisation,
-			  double busy, const struct prior *each)
+struct warm_up warm_up_of(const struct rhythm *r, const struct prior *each)
 {
 	struct warm_up up = {0};
-	double bursts, most;
+	struct sleeps s;
+	struct prior short_s;
+	double most;
 
-	if (!service->requests.completed || !(cpu_s > 0) || !isfinite(utilisation))
+	if (!(r->per_s > 0) || !(r->cpu_s > 0) || !(r->waits >= 0) || !(r->wait_s >= 0) ||
+	    !isfinite(r->per_s) || !isfinite(r->cpu_s) || !isfinite(r->waits * r->wait_s))
 		return up;
-	bursts = 1 + (double)service->requests.waits / (double)service->requests.completed;
-	most = OF_A_BURST * cpu_s / bursts;
-	up.wakes = wakes_of(service, utilisation, busy);
-	up.share = (struct prior){
-		fmin(each->estimate, most) * up.wakes / cpu_s,
-		fmin(each->lo, most) * up.wakes / cpu_s,
-		fmin(each->hi, most) * up.wakes / cpu_s,
-	};
+	s = r->alone ? sleeps_alone(r) : sleeps_among_others(r);
+	most = OF_A_BURST * r->cpu_s / (1 + r->waits);
+	up.slept_s = s.before_s;
+	up.share = added(s.before / r->cpu_s, s.before_s, each, most);
+	up.waits_s = added(s.within, s.within_s, each, most);
+	short_s = added(s.within, fmin(s.within_s, WARM_CALL_S), each, most);
+	up.calls_s = (struct prior){up.waits_s.estimate - short_s.estimate,
+				    up.waits_s.lo - short_s.lo, up.waits_s.hi - short_s.hi};
 	return up;
 }
 

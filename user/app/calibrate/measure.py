@@ -20,6 +20,7 @@ import contextlib
 import ctypes
 import importlib
 import json
+import math
 import os
 import selectors
 import shutil
@@ -40,7 +41,7 @@ CONCURRENCY = 16  # of loops and pools: as many turns at once
 DELAY_S = 0.001  # after which HTTP and PostgreSQL answer: a call makes its caller wait
 CALLS = 4  # of a client library in a request
 VARIABLES = 100  # by which an environment is made larger
-PAUSE_S = 0.005  # between requests that find the server asleep
+PAUSE_S = 0.01  # between requests that find the server asleep
 MESSAGE = b"x" * 64
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: calibrate\r\nAccept: */*\r\n\r\n"
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\ndone\n"
@@ -536,10 +537,14 @@ def serve_app(name, source, argv, asking=requests_at, variables=0):
             server.wait()
 
 
-def gunicorn(port, app):
+def gunicorn(port, app, workers=4):
     # Loaded before it is forked, or some workers would still be loading it while others are measured.
     return [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--log-level", "critical", "--preload",
-            "--worker-tmp-dir", os.getcwd(), "--workers", "4", app]
+            "--worker-tmp-dir", os.getcwd(), "--workers", str(workers), app]
+
+
+def one_worker(port, app):
+    return gunicorn(port, app, 1)
 
 
 def uvicorn(port, app, loop="asyncio"):
@@ -601,13 +606,15 @@ def clients(server, template, free, libraries, ports, extra, where=""):
     return found, first, each, waiting
 
 
-def cold(server, template, ports):
-    """Per wake-up on an idle processor: what a request with calls takes more when nothing else goes on."""
+def cold(ports):
+    """What a request takes more that finds its worker asleep; with the time asleep it grows as user/advise/warm.c has it."""
+    template = FLASK if attempt(importlib.import_module, "flask") else WSGI
     client = "requests" if attempt(importlib.import_module, "requests") else "http.client"
-    source = source_with(template, SYNC_CLIENTS[client], CALLS, ports["http"])
-    loaded = serve_app("loaded", source, server)
-    idling = serve_app("idling", source, server, requests_slowly)
-    report("wake-up on an idle processor", [run / (1 + CALLS) for run in less(idling, loaded)])
+    source = source_with(template, SYNC_CLIENTS[client], 1, ports["http"])
+    loaded = serve_app("loaded", source, one_worker)
+    idling = serve_app("idling", source, one_worker, requests_slowly)
+    doublings = math.log2(1 + PAUSE_S / 0.001)
+    report("wake-up after 1 ms", [run / doublings for run in less(idling, loaded)])
 
 
 def servers(name, server, template, frameworks, libraries, ports, extra):
@@ -787,7 +794,7 @@ def main():
                    extra) or {}
     if not QUICK:
         attempt(servers_on_uvloop, ports, extra_on_uvloop)
-    attempt(cold, gunicorn, WSGI, ports)
+    attempt(cold, ports)
     if "flask" in sync and "starlette" in loop:
         report("flask on gunicorn to starlette", less(loop["starlette"], sync["flask"]))
     if "requests" in sync and "aiohttp" in loop:
