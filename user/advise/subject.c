@@ -411,8 +411,8 @@ static int set_gain_opts(struct subject *s)
 static void warm_up(struct subject *s)
 {
 	struct evidence_sample *e = &s->evidence;
-	const struct workers *w = &s->service->workers;
 	double n = e->exact.requests, waits = (double)s->service->requests.waits / n, factor;
+	double workers = (double)e->processes * e->threads;
 	struct prior each = warm_cost(s->service, s->opts->calibrated);
 
 	s->warm = warm_up_of(
@@ -421,8 +421,8 @@ static void warm_up(struct subject *s)
 			.cpu_s = e->exact.cpu_s / n,
 			.waits = waits,
 			.wait_s = waits > 0 ? (subject_wait_s(s) + e->exact.lock_s / n) / waits : 0,
-			.found_asleep = 1 - pow(s->busy, (double)e->processes * e->threads),
-			.idle_s = w->wall_ns ? seconds(w->wall_ns) * (1 - s->busy) / n : NAN,
+			.found_asleep = 1 - pow(s->busy, workers),
+			.idle_s = workers * (1 - s->busy) / s->rate_per_s,
 			.alone = e->threads == 1,
 		},
 		&each);
