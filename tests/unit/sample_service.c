@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sample_service.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "advise/prng.h"
@@ -102,7 +103,7 @@ struct peer_fit sample_fit(const struct sample_model *m)
 	struct peer_load loads[IOP_IN_FLIGHT_BINS] = {{0}};
 
 	sample_loads(m, loads);
-	return peer_fit(loads, m->most_in_flight ? m->most_in_flight : m->workers);
+	return peer_fit(loads, m->most_in_flight ? m->most_in_flight : m->workers, INFINITY);
 }
 
 struct evidence_sample sample_service(const struct sample_model *m)

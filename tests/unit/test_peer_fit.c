@@ -102,7 +102,8 @@ static struct peer_fit fit(struct peer_model model)
 	struct peer_load loads[IOP_IN_FLIGHT_BINS] = {{0}};
 
 	observe(&model, loads);
-	return peer_fit(loads, model.workers);
+	/* Of exponential service with hardly a queue. */
+	return peer_fit(loads, model.workers, model.service_s);
 }
 
 /* The three cases of model.md 2.4, 8 servers of 6 ms. Twelve workers see both sides of the knee. */
@@ -125,6 +126,17 @@ static void test_one_server(void **state)
 	(void)state;
 	assert_int_equal(f.kind, PEER_FIT_KNEE);
 	ASSERT_NEAR(f.servers, 1, 1e-9);
+	ASSERT_NEAR(f.service_s, .006, .05);
+}
+
+/* Sixteen workers that find more than eight there once in a hundred times see it begin. */
+static void test_knee_hardly_reached(void **state)
+{
+	struct peer_fit f = fit((struct peer_model){16, 8, .018, .006});
+
+	(void)state;
+	assert_int_equal(f.kind, PEER_FIT_KNEE);
+	ASSERT_NEAR(f.servers, 8, .13);
 	ASSERT_NEAR(f.service_s, .006, .05);
 }
 
@@ -163,7 +175,7 @@ static void test_high_only(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < 1100; i++)
 		load_add(loads, 10 + i % 11, 5000000 + 1000000 * (10 + i % 11));
-	f = peer_fit(loads, 20);
+	f = peer_fit(loads, 20, INFINITY);
 	assert_int_equal(f.kind, PEER_FIT_HIGH_ONLY);
 	assert_true(isinf(f.capacity_per_s));
 	assert_true(peer_fit_extrapolation(&f, 1e6) > 100);
@@ -179,7 +191,7 @@ static void test_narrow_range(void **state)
 
 		for (uint32_t i = 0; i < 1000; i++)
 			load_add(loads, 12 + i % range, 6000000 / 8 * (12 + i % range));
-		f = peer_fit(loads, 0);
+		f = peer_fit(loads, 0, INFINITY);
 		assert_int_equal(f.kind, range < 4 ? PEER_FIT_HIGH_ONLY : PEER_FIT_SATURATED);
 		assert_true(f.kind != PEER_FIT_SATURATED || fabs(f.capacity_per_s - 8 / .006) < 1);
 	}
@@ -192,9 +204,24 @@ static void test_chance(void **state)
 		{10000, 10000 * 1000000ull}, {5000, 5000 * 1000000ull}, {40, 40 * 1900000ull}};
 
 	(void)state;
-	assert_int_equal(peer_fit(loads, 3).kind, PEER_FIT_FLAT);
+	assert_int_equal(peer_fit(loads, 3, INFINITY).kind, PEER_FIT_FLAT);
 	loads[2] = (struct peer_load){4000, 4000 * 1900000ull};
-	assert_int_equal(peer_fit(loads, 3).kind, PEER_FIT_KNEE);
+	assert_int_equal(peer_fit(loads, 3, INFINITY).kind, PEER_FIT_KNEE);
+}
+
+/* Two bins that are slower, by what so few operations of one that deviates so much may be. */
+static void test_rise_by_chance(void **state)
+{
+	struct peer_load loads[IOP_IN_FLIGHT_BINS] = {{10000, 10000 * 1000000ull},
+						      {5000, 5000 * 1000000ull},
+						      {100, 100 * 1150000ull},
+						      {40, 40 * 1300000ull}};
+
+	(void)state;
+	assert_int_equal(peer_fit(loads, 4, .001).kind, PEER_FIT_FLAT);
+	assert_int_equal(peer_fit(loads, 4, .0004).kind, PEER_FIT_KNEE);
+	loads[3].sum_ns = 40 * 1100000ull; /* and no further */
+	assert_int_equal(peer_fit(loads, 4, .0004).kind, PEER_FIT_FLAT);
 }
 
 static void test_too_few(void **state)
@@ -203,24 +230,30 @@ static void test_too_few(void **state)
 	struct peer_fit f;
 
 	(void)state;
-	f = peer_fit(loads, 0);
+	f = peer_fit(loads, 0, INFINITY);
 	assert_int_equal(f.kind, PEER_FIT_UNKNOWN);
 	assert_true(isnan(f.service_s) && isnan(f.mean_latency_s));
 	assert_true(isinf(peer_fit_extrapolation(&f, 1)));
 	loads[0] = (struct peer_load){99, 99000};
-	assert_int_equal(peer_fit(loads, 0).kind, PEER_FIT_UNKNOWN);
+	assert_int_equal(peer_fit(loads, 0, INFINITY).kind, PEER_FIT_UNKNOWN);
 	/* No time at all. */
 	loads[0] = (struct peer_load){200, 0};
-	assert_int_equal(peer_fit(loads, 0).kind, PEER_FIT_UNKNOWN);
+	assert_int_equal(peer_fit(loads, 0, INFINITY).kind, PEER_FIT_UNKNOWN);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_knee),	     cmocka_unit_test(test_one_server),
-		cmocka_unit_test(test_flat),	     cmocka_unit_test(test_saturated),
-		cmocka_unit_test(test_high_only),    cmocka_unit_test(test_too_few),
-		cmocka_unit_test(test_narrow_range), cmocka_unit_test(test_chance),
+		cmocka_unit_test(test_knee),
+		cmocka_unit_test(test_one_server),
+		cmocka_unit_test(test_knee_hardly_reached),
+		cmocka_unit_test(test_rise_by_chance),
+		cmocka_unit_test(test_flat),
+		cmocka_unit_test(test_saturated),
+		cmocka_unit_test(test_high_only),
+		cmocka_unit_test(test_too_few),
+		cmocka_unit_test(test_narrow_range),
+		cmocka_unit_test(test_chance),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,16 +5,18 @@
  * Method: with k servers of S seconds each, an operation that finds n - 1 others there takes
  * R(n) = S max(1, n / k) on average (exact for exponential service, in order). Operations come
  * put together by n, from 17 on by ranges of n, whose middle is taken; for every k the best S
- *follows by weighted least squares; the k with the least error is taken. That is done only where
- *the data can tell:
+ * follows by weighted least squares; the k with the least error is taken. That is done only where
+ * the data can tell:
  *
  *	flat		n = 1 was seen, or n grew by 1.25 or more while R stayed within 1.1 of its
- *			least; and R never was 1.3 times that: no limit seen
- *	knee		the same, with a rise of 1.3 or more at the high end: the twentieth of
- *			operations that found the most others there
+ *			least; and no rise as below: no limit seen
+ *	knee		the same, with a rise at the high end: of 1.3 or more over the twentieth of
+ *			operations that found the most others there; or begun, of 1.2 or more at the
+ *			highest n, with two n in a row surely slower than the least, by three
+ *			standard errors each
  *	saturated	no flat stretch; n / R(n), the throughput, stays within 5 % (more in a bin
- *that holds a range of n) while n grows by 1.2 or more high only	neither: past the knee R
- *grows with n, but other things may make it too
+ *			that holds a range of n) while n grows by 1.2 or more
+ *	high only	neither: past the knee R grows with n, but other things may make it too
  *
  * Why not call R flat that never rises by 1.3 (model.md 2.4): 20 workers that keep a peer of 8 busy
  * have 16 to 20 in flight, where R rises by 1.25 and is nothing but queue.
@@ -34,6 +36,8 @@
 #define HIGH_END .05
 #define FLAT 1.1
 #define RISE 1.3
+#define RISE_BEGUN 1.2
+#define SURE 3 /* standard errors */
 #define FLAT_STRETCH 1.25
 #define STEADY 0.05
 #define STEADY_RANGE 1.2
@@ -147,6 +151,25 @@ static bool is_steady(const struct curve *curve, double *ret_per_s)
 	return curve->bins[curve->n_bins - 1].n >= STEADY_RANGE * curve->bins[0].n;
 }
 
+/* By more than chance, where one operation's latency deviates by so much. */
+static bool surely_slower(const struct curve *curve, const struct bin *bin, double deviation_s)
+{
+	return bin->mean_s - curve->least_s > SURE * deviation_s / sqrt(bin->count);
+}
+
+/* The knee was hardly reached: few operations saw more, but they surely took longer. */
+static bool rise_begins(const struct curve *curve, double deviation_s)
+{
+	const struct bin *last, *before;
+
+	if (curve->n_bins < 3)
+		return false;
+	last = &curve->bins[curve->n_bins - 1];
+	before = last - 1;
+	return last->mean_s >= RISE_BEGUN * curve->least_s && last->mean_s > before->mean_s &&
+	       surely_slower(curve, last, deviation_s) && surely_slower(curve, before, deviation_s);
+}
+
 /* The squared error with k servers and the S that suits them best. */
 static double squared_error(const struct curve *curve, double k, double *ret_service_s)
 {
@@ -194,7 +217,7 @@ static double weighted_mean(const struct curve *curve)
 	return service_s;
 }
 
-static void classify(const struct curve *curve, struct peer_fit *fit)
+static void classify(const struct curve *curve, double deviation_s, struct peer_fit *fit)
 {
 	double steady_per_s = 0;
 
@@ -204,7 +227,7 @@ static void classify(const struct curve *curve, struct peer_fit *fit)
 	fit->servers = fit->most_in_flight;
 	fit->service_s = curve->least_s;
 	if (has_flat_stretch(curve)) {
-		if (curve->high_s >= RISE * curve->least_s) {
+		if (curve->high_s >= RISE * curve->least_s || rise_begins(curve, deviation_s)) {
 			fit_knee(curve, fit);
 			return;
 		}
@@ -220,13 +243,14 @@ static void classify(const struct curve *curve, struct peer_fit *fit)
 	}
 }
 
-struct peer_fit peer_fit(const struct peer_load loads[IOP_IN_FLIGHT_BINS], uint32_t most_in_flight)
+struct peer_fit peer_fit(const struct peer_load loads[IOP_IN_FLIGHT_BINS], uint32_t most_in_flight,
+			 double deviation_s)
 {
 	struct curve curve = {.n_bins = 0};
 	struct peer_fit fit = {.service_s = NAN, .capacity_per_s = INFINITY};
 
 	collect(loads, most_in_flight, &curve, &fit);
-	classify(&curve, &fit);
+	classify(&curve, deviation_s, &fit);
 	return fit;
 }
 

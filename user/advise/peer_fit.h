@@ -31,9 +31,11 @@ struct peer_fit {
 
 /*
  * Fits operations by the number in flight as they began. most_in_flight: there can never have been
- * more, one per worker; 0: not known.
+ * more, one per worker; 0: not known. deviation_s: the standard deviation of all their latencies;
+ * INFINITY: not known.
  */
-struct peer_fit peer_fit(const struct peer_load loads[IOP_IN_FLIGHT_BINS], uint32_t most_in_flight);
+struct peer_fit peer_fit(const struct peer_load loads[IOP_IN_FLIGHT_BINS], uint32_t most_in_flight,
+			 double deviation_s);
 
 /*
  * How far beyond what was demonstrated a rate is: 1 when it was seen or the limit is known, else

@@ -325,7 +325,7 @@ static void fit_peers(struct subject *s)
 	for (size_t i = 0; i < service->n_peers; i++) {
 		const struct peer *p = &service->peers[i];
 
-		s->fits[i] = peer_fit(p->loads, workers);
+		s->fits[i] = peer_fit(p->loads, workers, dist_deviation_s(&p->wait));
 		s->fits[i].minor = (double)p->operations < MINOR_PEER * operations &&
 				   s->exact_peer_s[i] < MINOR_PEER * all_s;
 	}

@@ -22,6 +22,10 @@
  * blocking workers; in an event loop under full load other requests run meanwhile, so what they
  * add is of the stack that is left (kappa.c).
  *
+ * Neighbours come and go: what calibrate finds within ten minutes differs by a factor of two, as
+ *much as services do. So E1 is the geometric mean of what it found and of the default, which
+ *services have shown.
+ *
  * Assumptions: E1 of one service is known to a factor of two to three, which the interval has.
  */
 #include "advise/warm.h"
@@ -80,11 +84,13 @@ static struct prior added(double bursts, double slept_s, const struct prior *eac
 
 struct prior warm_cost(const struct service *service, const struct prior *calibrated)
 {
-	struct prior each = calibrated ? calibrated[COST_COLD] : cost_default(COST_COLD);
+	struct prior each = cost_default(COST_COLD);
 
 	if (!stack_has(service, "cpython") && !stack_has(service, "python3") &&
 	    !stack_has(service, "php-fpm"))
 		return (struct prior){0};
+	if (calibrated)
+		each.estimate = sqrt(each.estimate * fmax(calibrated[COST_COLD].estimate, 0));
 	each.lo = fmin(each.lo, LEAST_OF_IT * each.estimate);
 	each.hi = fmax(each.hi, MOST_OF_IT * each.estimate);
 	return each;

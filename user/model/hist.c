@@ -2,6 +2,7 @@
 #include "model/hist.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 #define NS_PER_S 1e9
@@ -76,6 +77,23 @@ static double bucket_end(const struct dist *d, unsigned int i)
 	uint64_t last = bucket_floor(i + 1) - 1;
 
 	return (double)(i == IOP_BUCKET_COUNT - 1 || d->max_ns < last ? d->max_ns : last);
+}
+
+double dist_deviation_s(const struct dist *d)
+{
+	double mean_ns = dist_mean_s(d) * NS_PER_S, sum = 0;
+
+	if (d->count < 2)
+		return INFINITY;
+	for (unsigned int i = 0; i < IOP_BUCKET_COUNT; i++) {
+		double n = (double)dist_bucket(d, i), off;
+
+		if (!(n > 0))
+			continue;
+		off = ((double)bucket_floor(i) + bucket_end(d, i)) / 2 - mean_ns;
+		sum += n * off * off;
+	}
+	return sqrt(sum / (double)(d->count - 1)) / NS_PER_S;
 }
 
 double dist_quantile_s(const struct dist *d, double q)

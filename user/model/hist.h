@@ -47,6 +47,9 @@ int dist_merge(struct dist *dst, const struct dist *src);
 /* Mean in seconds; 0 when empty. */
 double dist_mean_s(const struct dist *d);
 
+/* Standard deviation in seconds, within half a bucket's width; INFINITY below two. */
+double dist_deviation_s(const struct dist *d);
+
 /*
  * The q-quantile, 0 <= q <= 1, in seconds: the value below which a share q of the durations lies,
  * interpolated linearly within its bucket and never above the maximum. 0 when empty. Error: at most

@@ -39,9 +39,10 @@ RUNS = 2 if QUICK else 3
 RUN_S = 0.1 if QUICK else 0.15  # of wall time, each run of each cost
 CONCURRENCY = 16  # of loops and pools: as many turns at once
 DELAY_S = 0.001  # after which HTTP and PostgreSQL answer: a call makes its caller wait
+CLIENTS = 32  # of a server under load
 CALLS = 4  # of a client library in a request
 VARIABLES = 100  # by which an environment is made larger
-PAUSE_S = 0.01  # between requests that find the server asleep
+PAUSES_S = (0.002, 0.008, 0.032)  # before requests that find the server asleep
 MESSAGE = b"x" * 64
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: calibrate\r\nAccept: */*\r\n\r\n"
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\ndone\n"
@@ -458,54 +459,66 @@ def cpu_of(pid):
     return sum(int(account.read_text().split()[0]) for account in accounts) / 1e9
 
 
-def ask(port, end, done, least=0):
-    """Requests, so many at least, one after the other on a kept connection, or a new one where the server closes it."""
-    client, n = None, 0
-    while n < least or time.monotonic() < end:
-        if client is None:
-            client = connect(port)
-        client.sendall(REQUEST)
+class Client:
+    """One that asks again and again, on a kept connection or a new one where the server closes it."""
+
+    def __init__(self, port):
+        self.port, self.connection = port, None
+
+    def ask(self):
+        if self.connection is None:
+            self.connection = connect(self.port)
+            self.connection.settimeout(5)
+        self.connection.sendall(REQUEST)
+
+    def take_answer(self):
         response = b""
         while not response.rstrip().endswith(b"}"):
-            data = client.recv(65536)
+            data = self.connection.recv(65536)
             if not data:
-                break
+                raise OSError(f"no answer: {response[:80]!r}")
             response += data
-        if not response.rstrip().endswith(b"}"):
-            raise OSError(f"no answer: {response[:80]!r}")
-        n += 1
         if b"connection: close" in response.lower():
-            client.close()
-            client = None
-    if client:
-        client.close()
-    done.append(n)
+            self.close()
+
+    def close(self):
+        if self.connection:
+            self.connection.close()
+        self.connection = None
 
 
 def requests_at(port, seconds):
-    done = []
-    threads = [threading.Thread(target=ask, args=(port, time.monotonic() + seconds, done)) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if len(done) < len(threads):
-        raise OSError("the server did not answer")
-    return sum(done)
-
-
-def requests_slowly(port, seconds):
-    """One after the other with pauses, for longer: each finds the server asleep."""
-    end, n = time.monotonic() + 5 * seconds, 0
+    """From so many clients, in turn: a server that answers in order always has the next one waiting, as at its capacity."""
+    clients, n, end = [Client(port) for _ in range(CLIENTS)], 0, time.monotonic() + seconds
+    for client in clients:
+        client.ask()
     while time.monotonic() < end:
-        ask(port, 0, done := [], least=1)
-        n += sum(done)
-        time.sleep(PAUSE_S)
-    return n
+        for client in clients:
+            client.take_answer()
+            client.ask()
+            n += 1
+    for client in clients:
+        client.take_answer()
+        client.close()
+    return n + len(clients)
 
 
-def serve_app(name, source, argv, asking=requests_at, variables=0):
-    """CPU per request, us, of a server that argv(port) starts on the module NAME.py, with so many variables more."""
+def after_pauses(server, port, pause_s):
+    """CPU, us, of a request that finds its server asleep for so long."""
+    with contextlib.closing(Client(port)) as client:
+        n, end = 0, time.monotonic() + 2 * RUN_S
+        cpu = cpu_of(server)
+        while time.monotonic() < end:
+            client.ask()
+            client.take_answer()
+            time.sleep(pause_s)
+            n += 1
+        return (cpu_of(server) - cpu) / n * 1e6
+
+
+@contextlib.contextmanager
+def serving(name, source, argv, variables=0):
+    """PID and port of a server that argv(port) starts on the module NAME.py, with so many variables more."""
     Path(f"{name}.py").write_text(source)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -521,13 +534,8 @@ def serve_app(name, source, argv, asking=requests_at, variables=0):
             if server.poll() is not None or time.monotonic() > deadline:
                 raise OSError(f"{name} did not start")
             time.sleep(0.02)
-        asking(port, 2 * RUN_S)  # every worker has done some
-        runs = []
-        for _ in range(RUNS):
-            cpu = cpu_of(server.pid)
-            n = asking(port, RUN_S)
-            runs.append((cpu_of(server.pid) - cpu) / n * 1e6)
-        return runs
+        requests_at(port, 2 * RUN_S)  # every worker has done some
+        yield server.pid, port
     finally:
         server.terminate()
         try:
@@ -535,6 +543,21 @@ def serve_app(name, source, argv, asking=requests_at, variables=0):
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+
+
+def loaded(server, port):
+    """CPU per request, us, of a server that always has the next one waiting."""
+    runs = []
+    for _ in range(RUNS):
+        cpu = cpu_of(server)
+        n = requests_at(port, RUN_S)
+        runs.append((cpu_of(server) - cpu) / n * 1e6)
+    return runs
+
+
+def serve_app(name, source, argv, variables=0):
+    with serving(name, source, argv, variables) as (server, port):
+        return loaded(server, port)
 
 
 def gunicorn(port, app, workers=4):
@@ -563,7 +586,7 @@ def source_with(template, client="", calls=0, port=0):
 
 def environment(source, server, runs):
     """What the variables of this environment take of a call, having reported it for one."""
-    larger = serve_app("in_environment", source, server, variables=VARIABLES)
+    larger = serve_app("in_environment", source, server, VARIABLES)
     each = [run / CALLS / VARIABLES for run in less(larger, runs)]
     report("requests, per environment variable", each)
     return [run * len(os.environ) for run in each]
@@ -611,10 +634,11 @@ def cold(ports):
     template = FLASK if attempt(importlib.import_module, "flask") else WSGI
     client = "requests" if attempt(importlib.import_module, "requests") else "http.client"
     source = source_with(template, SYNC_CLIENTS[client], 1, ports["http"])
-    loaded = serve_app("loaded", source, one_worker)
-    idling = serve_app("idling", source, one_worker, requests_slowly)
-    doublings = math.log2(1 + PAUSE_S / 0.001)
-    report("wake-up after 1 ms", [run / doublings for run in less(idling, loaded)])
+    doublings = statistics.mean(math.log2(1 + pause_s / 0.001) for pause_s in PAUSES_S)
+    with serving("asleep", source, one_worker) as (server, port):
+        awake = loaded(server, port)
+        asleep = [statistics.mean(after_pauses(server, port, pause_s) for pause_s in PAUSES_S) for _ in range(RUNS)]
+    report("wake-up after 1 ms", [run / doublings for run in less(asleep, awake)])
 
 
 def servers(name, server, template, frameworks, libraries, ports, extra):
