@@ -51,6 +51,17 @@ def test_measures_what_is_here(measured):
     assert file.stat().st_mode & 0o777 == 0o644
 
 
+def test_whole_run_measures_other_runtimes(config):
+    result = calibrate(config)
+    assert result.returncode == 0, result.stderr
+    costs = json.loads((config / "ioprof/calibration.json").read_text())["costs_s"]
+    assert {"wake-up after 1 ms", "flask", "psycopg2", "asyncpg", "operation on Node", "php-fpm", "curl in PHP",
+            "php-fpm, request that waits", "Node's HTTP server", "Node's HTTP client"} <= set(costs)
+    # A bare request costs something anywhere, and a call through a library more than a bare turn of 64 bytes.
+    assert all(costs[server][1] > 0 for server in ("php-fpm", "Node's HTTP server", "gunicorn", "uvicorn"))
+    assert all(costs[client][1] > 5e-6 for client in ("curl in PHP", "Node's HTTP client", "requests", "aiohttp"))
+
+
 def test_shows_it_again(measured):
     result, file = measured
     shown = calibrate(file.parents[1], "--show")

@@ -287,6 +287,40 @@ static void another_language_is_a_guess(void **state)
 		stack_recognise(&(struct service){0}, TARGET_NODE, NULL).change.another_language);
 }
 
+/* php-fpm's server and curl's calls are known there and on Node, where both were measured. */
+static void php_goes_to_node(void **state)
+{
+	char *components[] = {(char *)"php-fpm", (char *)"php-curl"};
+	struct peer peer = {.address = (char *)"10.0.0.7:8080", .operations = 100 * CALLS};
+	struct service service = {
+		.requests = {.completed = 100, .operations = 100 * CALLS},
+		.peers = &peer,
+		.n_peers = 1,
+		.surroundings = {.components = components, .n_components = 2},
+	};
+	struct stack_change change;
+
+	(void)state;
+	assert_int_equal(stack_recognise(&service, TARGET_NODE, costs).change.n_swaps, 0);
+	measure(COST_PHP_FPM, 40);
+	measure(COST_NODE_SERVER, 10);
+	measure(COST_PHP_CURL, 30);
+	measure(COST_NODE_CLIENT, 35);
+	change = stack_recognise(&service, TARGET_NODE, costs).change;
+	assert_int_equal(change.n_swaps, 2);
+	assert_int_equal(change.swaps[0].to, COST_NODE_SERVER);
+	assert_int_equal(change.swaps[1].from, COST_PHP_CURL);
+	ASSERT_NEAR(change.swaps[1].times, CALLS);
+	assert_true(change.server_known && change.another_language);
+	measure(COST_PHP_FPM_WAITING, 70);
+	measure(COST_NODE_WAITING, 10);
+	assert_int_equal(stack_recognise(&service, TARGET_NODE, costs).change.n_swaps, 3);
+	assert_int_equal(stack_recognise(&service, TARGET_SWOOLE, costs).change.n_swaps, 0);
+	/* Calls by what nobody measured. */
+	service.surroundings.n_components = 1;
+	assert_int_equal(stack_recognise(&service, TARGET_NODE, costs).change.n_swaps, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +333,7 @@ int main(void)
 		cmocka_unit_test(an_asynchronous_server_stays),
 		cmocka_unit_test(a_large_environment_costs_requests),
 		cmocka_unit_test(uvloop_costs_what_it_was_measured_to),
+		cmocka_unit_test(php_goes_to_node),
 	};
 
 	return cmocka_run_group_tests(tests, measure_all, NULL);

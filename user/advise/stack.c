@@ -16,7 +16,9 @@
  * used the caches meanwhile; in one event loop hardly. A call that opens a connection, which the
  * other stack would keep, and each variable of the environment cost requests extra.
  *
- * On uvloop the counterparts cost what they were measured to cost there.
+ * On uvloop the counterparts cost what they were measured to cost there. Of php-fpm that goes to
+ * Node the server and curl's calls are swapped for Node's own; what the service's own code would
+ * take is another language's.
  *
  * Assumptions: components found are those in use. A cost per call does not depend on what is sent.
  */
@@ -306,6 +308,20 @@ static void recognise_server(const struct service *service, struct stack *stack)
 	stack->other_server = "uvicorn and starlette";
 }
 
+/* A PHP service that goes to Node. */
+static void recognise_php(const struct service *service, struct stack *stack)
+{
+	struct stack_change *c = &stack->change;
+
+	if (!stack_has(service, "php-fpm") || !swap(stack, COST_PHP_FPM, COST_NODE_SERVER, 1))
+		return;
+	c->server_known = true;
+	if (waiting_share(service) > 0)
+		(void)swap(stack, COST_PHP_FPM_WAITING, COST_NODE_WAITING, waiting_share(service));
+	if (stack_has(service, "php-curl"))
+		(void)swap(stack, COST_PHP_CURL, COST_NODE_CLIENT, calls_of(service).http);
+}
+
 struct stack stack_recognise(const struct service *service, enum target target,
 			     const struct prior *calibrated)
 {
@@ -321,6 +337,8 @@ struct stack stack_recognise(const struct service *service, enum target target,
 	if (python && (stack.target == TARGET_ASYNCIO || stack.target == TARGET_UVLOOP)) {
 		recognise_clients(service, &stack);
 		recognise_server(service, &stack);
+	} else if (stack.target == TARGET_NODE) {
+		recognise_php(service, &stack);
 	}
 	return stack;
 }

@@ -487,9 +487,33 @@ class Client:
         self.connection = None
 
 
-def requests_at(port, seconds):
+class FastCgiClient(Client):
+    """The same as a web server asks php-fpm, which closes each connection."""
+
+    def ask(self):
+        variables = {"SCRIPT_FILENAME": f"{os.getcwd()}/{PHP_SCRIPT}", "REQUEST_METHOD": "GET", "REQUEST_URI": "/"}
+        pairs = b"".join(bytes([len(name), len(value)]) + name.encode() + value.encode() for name, value in variables.items())
+        self.connection = connect(self.port)
+        self.connection.settimeout(5)
+        self.connection.sendall(self.record(1, struct.pack("!HB5x", 1, 0)) + self.record(4, pairs) + self.record(4)
+                                + self.record(5))
+
+    @staticmethod
+    def record(kind, content=b""):
+        return struct.pack("!BBHHBx", 1, kind, 1, len(content), 0) + content
+
+    def take_answer(self):
+        response = b""
+        while data := self.connection.recv(65536):
+            response += data
+        if b"{}" not in response:
+            raise OSError(f"no answer: {response[:80]!r}")
+        self.close()
+
+
+def requests_at(port, seconds, kind=Client):
     """From so many clients, in turn: a server that answers in order always has the next one waiting, as at its capacity."""
-    clients, n, end = [Client(port) for _ in range(CLIENTS)], 0, time.monotonic() + seconds
+    clients, n, end = [kind(port) for _ in range(CLIENTS)], 0, time.monotonic() + seconds
     for client in clients:
         client.ask()
     while time.monotonic() < end:
@@ -518,11 +542,18 @@ def after_pauses(server, port, pause_s):
 
 @contextlib.contextmanager
 def serving(name, source, argv, variables=0):
-    """PID and port of a server that argv(port) starts on the module NAME.py, with so many variables more."""
+    """PID and port of a server that argv(port, app) starts on the module NAME.py, with so many variables more."""
     Path(f"{name}.py").write_text(source)
+    with running(name, lambda port: argv(port, f"{name}:app"), Client, variables) as (server, port):
+        yield server, port
+
+
+@contextlib.contextmanager
+def running(name, argv, kind, variables=0):
+    """The same of a server that argv(port) starts, asked by clients of a kind until every worker has done some."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    server = subprocess.Popen(argv(port, f"{name}:app"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+    server = subprocess.Popen(argv(port), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL, preexec_fn=start_server,
                               env={**os.environ, **{f"VARIABLE_{i}": "10.0.0.1" for i in range(variables)}})
     try:
@@ -534,7 +565,7 @@ def serving(name, source, argv, variables=0):
             if server.poll() is not None or time.monotonic() > deadline:
                 raise OSError(f"{name} did not start")
             time.sleep(0.02)
-        requests_at(port, 2 * RUN_S)  # every worker has done some
+        requests_at(port, 2 * RUN_S, kind)
         yield server.pid, port
     finally:
         server.terminate()
@@ -545,12 +576,12 @@ def serving(name, source, argv, variables=0):
             server.wait()
 
 
-def loaded(server, port):
+def loaded(server, port, kind=Client):
     """CPU per request, us, of a server that always has the next one waiting."""
     runs = []
     for _ in range(RUNS):
         cpu = cpu_of(server)
-        n = requests_at(port, RUN_S)
+        n = requests_at(port, RUN_S, kind)
         runs.append((cpu_of(server) - cpu) / n * 1e6)
     return runs
 
@@ -678,6 +709,79 @@ def servers_on_uvloop(ports, extra):
 
 # ---- other runtimes ----
 
+PHP_SCRIPT = "index.php"
+PHP = """<?php
+$curl = curl_init("ADDRESS");
+curl_setopt($curl, CURLOPT_RETURNTRANSFER, true);
+for ($i = 0; $i < CALLS; $i++)
+	curl_exec($curl);
+header("Content-Type: application/json");
+echo "{}";
+"""
+PHP_FPM = """[global]
+error_log = /dev/null
+daemonize = no
+[www]
+listen = 127.0.0.1:{port}
+listen.backlog = 512
+pm = static
+pm.max_children = 4
+{user}"""
+NODE_WEB = """
+const http = require("http"), agent = new http.Agent({ keepAlive: true });
+const call = () => new Promise((done, failed) => http.get("ADDRESS", { agent }, (response) => {
+	response.resume();
+	response.on("end", done);
+}).on("error", failed));
+http.createServer(async (request, response) => {
+	for (let i = 0; i < CALLS; i++)
+		await call();
+	response.setHeader("Content-Type", "application/json");
+	response.end("{}");
+}).listen(Number(process.argv[2]), "127.0.0.1");
+"""
+
+
+def php_fpm():
+    """Debian's has its version in its name, in a place that users need not search."""
+    found = [path for place in (*os.environ.get("PATH", "").split(":"), "/usr/sbin", "/usr/local/sbin")
+             for path in sorted(Path(place or ".").glob("php-fpm*")) if os.access(path, os.X_OK)]
+    if not found:
+        raise FileNotFoundError("no php-fpm")
+    return str(found[0])
+
+
+def in_php(port, calls):
+    program = php_fpm()
+
+    def argv(own_port):
+        # As root it wants to know who its workers are.
+        user = "user = root\n" if os.geteuid() == 0 else ""
+        Path("fpm.conf").write_text(PHP_FPM.format(port=own_port, user=user))
+        return [program, "-F", "-R", "-y", f"{os.getcwd()}/fpm.conf"]
+
+    Path(PHP_SCRIPT).write_text(PHP.replace("ADDRESS", f"http://127.0.0.1:{port}/").replace("CALLS", str(calls)))
+    with running("php-fpm", argv, FastCgiClient) as (server, own_port):
+        return loaded(server, own_port, FastCgiClient)
+
+
+def in_node(port, calls):
+    Path("web.js").write_text(NODE_WEB.replace("ADDRESS", f"http://127.0.0.1:{port}/").replace("CALLS", str(calls)))
+    with running("node", lambda own_port: ["node", "web.js", str(own_port)], Client) as (server, own_port):
+        requests_at(own_port, 4 * RUN_S)  # until it is compiled
+        return loaded(server, own_port)
+
+
+def server_and_client(measure, server, client, port, extra):
+    """Of measure(port, calls): a request without calls, each call without what a loop costs per operation, and what the
+    first call takes beyond the others."""
+    bare, once, some = measure(port, 0), measure(port, 1), measure(port, CALLS)
+    each = [run / (CALLS - 1) for run in less(some, once)]
+    report(server, bare)
+    report(client, less(each, extra))
+    report(f"{server}, request that waits", less(once, bare, each))
+
+
 NODE = """
 const net = require("net"), [port, seconds, runs] = process.argv.slice(2).map(Number), message = Buffer.alloc(64);
 async function one(end) {
@@ -780,10 +884,10 @@ def with_go(port):
 # ---- all of it ----
 
 def measure_operations(port):
-    """Above a blocking socket's. Returns what a turn on asyncio, and one on uvloop, costs above it."""
+    """Above a blocking socket's. Returns what a turn on asyncio, on uvloop and on Node costs above it."""
     base = blocking(port)
     tell(component="python", version=sys.version.split()[0])
-    extra, on_uvloop = less(asyncio.run(streams(port)), base), [0]
+    extra, found = less(asyncio.run(streams(port)), base), {}
     report("operation on asyncio", extra)
     for cost, measure in (("operation on uvloop", with_uvloop), ("operation on Node", with_node),
                           ("operation on Go", with_go),
@@ -795,12 +899,11 @@ def measure_operations(port):
         runs = attempt(measure, port)
         if runs:
             report(cost, less(runs, base))
-        if runs and measure is with_uvloop:
-            on_uvloop = less(runs, base)
+            found[measure] = less(runs, base)
     if not QUICK:
         report("task of a gather", asyncio.run(tasks()))
         report("hop to a thread", asyncio.run(hops()))
-    return [[max(0, run) for run in runs] for runs in (extra, on_uvloop)]
+    return [[max(0, run) for run in runs] for runs in (extra, found.get(with_uvloop, [0]), found.get(with_node, [0]))]
 
 
 def main():
@@ -809,7 +912,7 @@ def main():
     peers, (echo_port, http_port, database_port) = start_peers()
     ports = {"http": http_port, "postgres": database_port}
     # A loop that takes many turns per wake-up may cost less than a blocking socket; the advisor counts no less than none.
-    extra, extra_on_uvloop = measure_operations(echo_port)
+    extra, extra_on_uvloop, extra_on_node = measure_operations(echo_port)
     keep_off_the_servers(peers)
     keep_off_the_servers(0)
     sync = attempt(servers, "gunicorn", gunicorn, WSGI, {"flask": FLASK, "django": DJANGO}, SYNC_CLIENTS, ports,
@@ -818,6 +921,12 @@ def main():
                    extra) or {}
     if not QUICK:
         attempt(servers_on_uvloop, ports, extra_on_uvloop)
+        if shutil.which("node"):
+            attempt(server_and_client, in_node, "Node's HTTP server", "Node's HTTP client", ports["http"],
+                    extra_on_node)
+        if attempt(php_fpm):
+            attempt(server_and_client, in_php, "php-fpm", "curl in PHP", ports["http"], [0])
+            tell(component="php", version=output_of([php_fpm(), "-v"], 5).split()[1])
     attempt(cold, ports)
     if "flask" in sync and "starlette" in loop:
         report("flask on gunicorn to starlette", less(loop["starlette"], sync["flask"]))
