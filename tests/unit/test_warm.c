@@ -109,7 +109,8 @@ static void test_nothing_known(void **state)
 	ASSERT_NEAR(warm_up_of(&overloaded, &each).share.hi, 0, 0);
 }
 
-/* Between what was calibrated and what is known of services, which differ by 0.4 to 1.8 times that. */
+/* Between what was calibrated and what is known of services, which differ by 0.4 to 1.8 times that.
+ */
 static void test_cost(void **state)
 {
 	struct prior costs[COST_COUNT] = {[COST_COLD] = {100e-6, 80e-6, 120e-6}};

@@ -277,7 +277,7 @@ static void assume_calls(struct subject *s)
 		double us = 0;
 
 		if (swap->from < COST_COUNT)
-			us = 1e6 * swap->times * c->calibrated[swap->from].estimate;
+			us = 1e6 * swap->times * cost_of(c->calibrated, swap->from).estimate;
 		if (swap->from == COST_REQUESTS_VARIABLE)
 			sentences_add(
 				&s->assumptions,
@@ -307,8 +307,8 @@ static void assume_loop(struct subject *s)
 	if (saved_s > 0)
 		sentences_add(&s->assumptions,
 			      "On uvloop a request would take %.3g ms of CPU less, by what ioprof "
-			      "calibrate measured of its server and clients on either loop.",
-			      saved_s * 1e3);
+			      "calibrate measured%s of its server and clients on either loop.",
+			      saved_s * 1e3, s->opts->calibrated ? "" : " on another machine");
 	else
 		sentences_add(
 			&s->assumptions,

@@ -8,12 +8,12 @@
  * with every parameter a best estimate and an interval from a source named in kappa.def. The
  * interval of kappa is by drawing all of them many times.
  *
- * E and N were measured in another program, and code costs more or less in a service, as caches and
- * processes that take turns have it: f and g, lognormal about 1. How T divides into own and f E is
- * for Bayes to say: of own's share p in T nothing is known before (Jeffreys, 1946: Beta(1/2, 1/2));
- * f as above; their sum is T. Where a service's own computing dominates, that
- * leaves own at T - E. Where the stack does, a rest that f explains as well is hardly its own; and
- * where E is above T, f is below 1.
+ * E and N were measured in another program, by default on another machine, and code costs more or
+ *less in a service, as caches and processes that take turns have it: f and g, lognormal about 1.
+ *How T divides into own and f E is for Bayes to say: of own's share p in T nothing is known before
+ *(Jeffreys, 1946: Beta(1/2, 1/2)); f as above; their sum is T. Where a service's own computing
+ *dominates, that leaves own at T - E. Where the stack does, a rest that f explains as well is
+ *hardly its own; and where E is above T, f is below 1.
  *
  * What is not recognised widens the interval: without the framework a factor of 0.85 to 1.45, in
  * another language of 0.5 to 2, and each operation through an unknown client may be an HTTP call
@@ -64,7 +64,8 @@ static const struct {
 static bool is_factor(enum cost cost)
 {
 	return cost == COST_FACTOR_UNKNOWN || cost == COST_FACTOR_LANGUAGE ||
-	       cost == COST_FACTOR_KNOWN || cost == COST_FACTOR_IN_SITU;
+	       cost == COST_FACTOR_KNOWN || cost == COST_FACTOR_IN_SITU ||
+	       cost == COST_FACTOR_ELSEWHERE;
 }
 
 struct prior cost_default(enum cost cost)
@@ -76,6 +77,11 @@ struct prior cost_default(enum cost cost)
 		return prior;
 	prior = rows[cost].prior;
 	return (struct prior){prior.estimate * unit, prior.lo * unit, prior.hi * unit};
+}
+
+struct prior cost_of(const struct prior *calibrated, enum cost cost)
+{
+	return calibrated ? calibrated[cost] : cost_default(cost);
 }
 
 const char *cost_name(enum cost cost)
@@ -103,7 +109,7 @@ double prior_draw(const struct prior *p, struct prng *prng)
 /* A parameter: the estimate, or a draw. */
 static double parameter(const struct stack_change *c, enum cost cost, struct prng *prng)
 {
-	struct prior p = c->calibrated ? c->calibrated[cost] : cost_default(cost);
+	struct prior p = cost_of(c->calibrated, cost);
 
 	return prng ? prior_draw(&p, prng) : p.estimate;
 }
@@ -111,7 +117,7 @@ static double parameter(const struct stack_change *c, enum cost cost, struct prn
 /* Factors multiply, so they are drawn in logarithms: half as likely as twice. */
 static double factor(const struct stack_change *c, enum cost cost, struct prng *prng)
 {
-	struct prior p = c->calibrated ? c->calibrated[cost] : cost_default(cost);
+	struct prior p = cost_of(c->calibrated, cost);
 	struct prior logarithm = {log(p.estimate), log(p.lo), log(p.hi)};
 
 	return prng ? exp(prior_draw(&logarithm, prng)) : p.estimate;
@@ -147,6 +153,12 @@ static double known_s(const struct stack_change *c, struct prng *prng)
 	return fmax(s, 0);
 }
 
+/* By how much known costs are off here. */
+static enum cost off_here(const struct stack_change *c)
+{
+	return c->calibrated ? COST_FACTOR_IN_SITU : COST_FACTOR_ELSEWHERE;
+}
+
 /* What comes in their place. */
 static double replaced_s(const struct stack_change *c, struct prng *prng)
 {
@@ -158,7 +170,7 @@ static double replaced_s(const struct stack_change *c, struct prng *prng)
 		if (c->swaps[i].to < COST_COUNT)
 			s += c->swaps[i].times * parameter(c, c->swaps[i].to, prng);
 	}
-	return fmax(s, 0) * factor(c, COST_FACTOR_IN_SITU, prng);
+	return fmax(s, 0) * factor(c, off_here(c), prng);
 }
 
 /*
@@ -167,7 +179,7 @@ static double replaced_s(const struct stack_change *c, struct prng *prng)
  */
 static double own_s(const struct stack_change *c, double known, struct prng *prng)
 {
-	double deviation = log(cost_default(COST_FACTOR_IN_SITU).hi) / Z_95;
+	double deviation = log(cost_default(off_here(c)).hi) / Z_95;
 	double weights[SPLITS], owns[SPLITS], sum = 0, top, bottom, left;
 	size_t i;
 
@@ -198,8 +210,7 @@ static double own_s(const struct stack_change *c, double known, struct prng *prn
  */
 static double unknown_client_s(const struct stack_change *c, double unknown, struct prng *prng)
 {
-	struct prior p = c->calibrated ? c->calibrated[COST_CLIENT_UNKNOWN]
-				       : cost_default(COST_CLIENT_UNKNOWN);
+	struct prior p = cost_of(c->calibrated, COST_CLIENT_UNKNOWN);
 	double most = fmax(c->cpu_s - known_s(c, NULL), 0) / unknown * MOST_SAVED;
 	double scale = p.lo < 0 ? fmin(1, most / -p.lo) : 1;
 

@@ -40,9 +40,11 @@ struct prior {
 	double estimate, lo, hi;
 };
 
-/* The defaults: seconds, or a factor; all zero: known only once measured. Name and source are
+/* The defaults: seconds, or a factor; all zero: known only once measured here. Name and source are
  * static; "?" and zeros out of range. */
 struct prior cost_default(enum cost cost);
+/* As calibrated; calibrated NULL: the default. */
+struct prior cost_of(const struct prior *calibrated, enum cost cost);
 const char *cost_name(enum cost cost);
 const char *cost_source(enum cost cost);
 const char *kappa_target_name(enum target target);

@@ -5,12 +5,13 @@
  * Method: the components that were found (docs/method.md has their names) and the ports of peers.
  * Of a Python service that goes to asyncio or uvloop, server and framework are swapped for uvicorn
  * and starlette, an HTTP client for aiohttp, psycopg2 for asyncpg. Each swap is taken from costs
- * measured on this machine where both sides were, else from the published pair nearest to it, else
- * it stays unknown and widens kappa. An operation on a port that is a database's is no HTTP call;
- * on any other it is one if an HTTP client was found, and may be one if none was. Of HTTP clients
- * the highest layer counts, for it loads those below (requests loads urllib3, all load
- * http.client); a lower one counts only if it is known that none of the higher is loaded. Of two of
- * the highest either may make the calls, and kappa's interval covers both.
+ * measured on this machine, or by default on another, where both sides were, else from the
+ * published pair nearest to it, else it stays unknown and widens kappa. An operation on a port that
+ * is a database's is no HTTP call; on any other it is one if an HTTP client was found, and may be
+ * one if none was. Of HTTP clients the highest layer counts, for it loads those below (requests
+ * loads urllib3, all load http.client); a lower one counts only if it is known that none of the
+ * higher is loaded. Of two of the highest either may make the calls, and kappa's interval covers
+ * both.
  *
  * A request that waits takes more of its server and framework than one that does not: others have
  * used the caches meanwhile; in one event loop hardly. A call that opens a connection, which the
@@ -75,18 +76,17 @@ static enum cost found(const struct service *service, const enum cost *costs, si
 	return COST_COUNT;
 }
 
-static bool measured(const struct prior *calibrated, enum cost cost)
+static bool known(const struct prior *calibrated, enum cost cost)
 {
-	return calibrated && cost < COST_COUNT && calibrated[cost].hi > 0;
+	return cost < COST_COUNT && cost_of(calibrated, cost).hi > 0;
 }
 
-/* Adds a swap if both sides were measured. */
+/* Adds a swap if what both sides cost is known. */
 static bool swap(struct stack *stack, enum cost from, enum cost to, double times)
 {
 	struct stack_change *c = &stack->change;
 
-	if (!measured(c->calibrated, from) || !measured(c->calibrated, to) ||
-	    c->n_swaps == SWAPS_MOST)
+	if (!known(c->calibrated, from) || !known(c->calibrated, to) || c->n_swaps == SWAPS_MOST)
 		return false;
 	c->swaps[c->n_swaps++] = (struct swap){.from = from, .to = to, .times = times};
 	return true;
@@ -153,7 +153,7 @@ static enum cost on_loop(const struct stack *stack, enum cost asyncio)
 {
 	for (size_t i = 0; i < sizeof(loop_pairs) / sizeof(*loop_pairs); i++) {
 		if (stack->target == TARGET_UVLOOP && loop_pairs[i].asyncio == asyncio &&
-		    measured(stack->change.calibrated, loop_pairs[i].uvloop))
+		    known(stack->change.calibrated, loop_pairs[i].uvloop))
 			return loop_pairs[i].uvloop;
 	}
 	return asyncio;
@@ -181,7 +181,7 @@ static enum cost http_client(const struct service *service)
 /* What goes with the client and has no counterpart. */
 static void leave_out(struct stack_change *c, enum cost cost, double times)
 {
-	if (times > 0 && measured(c->calibrated, cost) && c->n_swaps < SWAPS_MOST)
+	if (times > 0 && known(c->calibrated, cost) && c->n_swaps < SWAPS_MOST)
 		c->swaps[c->n_swaps++] =
 			(struct swap){.from = cost, .to = COST_COUNT, .times = times};
 }
@@ -194,7 +194,7 @@ static void recognise_http(const struct service *service, struct stack *stack, d
 	enum cost from = http_client(service);
 	bool two = from == COST_REQUESTS && stack_has(service, cost_name(COST_HTTPX));
 
-	if (from == COST_COUNT || !(calls > 0) || (two && !measured(c->calibrated, COST_HTTPX)))
+	if (from == COST_COUNT || !(calls > 0) || (two && !known(c->calibrated, COST_HTTPX)))
 		return;
 	if (swap(stack, from, on_loop(stack, COST_AIOHTTP), calls)) {
 		c->swaps[c->n_swaps - 1].unsure = two;
@@ -290,8 +290,8 @@ static void recognise_server(const struct service *service, struct stack *stack)
 	}
 	if (framework == COST_COUNT && flask)
 		framework = COST_FLASK;
-	if (gunicorn && measured(stack->change.calibrated, framework) &&
-	    measured(stack->change.calibrated, COST_STARLETTE) &&
+	if (gunicorn && known(stack->change.calibrated, framework) &&
+	    known(stack->change.calibrated, COST_STARLETTE) &&
 	    swap(stack, COST_GUNICORN, on_loop(stack, COST_UVICORN), 1)) {
 		(void)swap(stack, framework, COST_STARLETTE, 1);
 		swap_waiting(service, stack);
@@ -346,10 +346,11 @@ struct stack stack_recognise(const struct service *service, enum target target,
 struct prior stack_uvloop_saves(const struct service *service, const struct prior *calibrated)
 {
 	const struct calls calls = calls_of(service);
-	const struct prior factor = cost_default(COST_FACTOR_IN_SITU);
+	const struct prior factor =
+		cost_default(calibrated ? COST_FACTOR_IN_SITU : COST_FACTOR_ELSEWHERE);
 	double s = 0;
 
-	if (!calibrated || stack_has(service, "uvloop"))
+	if (stack_has(service, "uvloop"))
 		return (struct prior){0};
 	for (size_t i = 0; i < sizeof(loop_pairs) / sizeof(*loop_pairs); i++) {
 		enum cost from = loop_pairs[i].asyncio, to = loop_pairs[i].uvloop;
@@ -357,12 +358,20 @@ struct prior stack_uvloop_saves(const struct service *service, const struct prio
 			       : from == COST_AIOHTTP ? calls.http
 						      : calls.postgres;
 
-		if (stack_has(service, cost_name(from)) && measured(calibrated, from) &&
-		    measured(calibrated, to))
-			s += times * (calibrated[from].estimate - calibrated[to].estimate);
+		if (stack_has(service, cost_name(from)) && known(calibrated, from) &&
+		    known(calibrated, to))
+			s += times * (cost_of(calibrated, from).estimate -
+				      cost_of(calibrated, to).estimate);
 	}
 	s = fmax(s, 0);
 	return (struct prior){s, s * factor.lo, s * factor.hi};
+}
+
+static const char *costs_from(const struct stack_change *c)
+{
+	return c->calibrated ? "costs measured on this machine by ioprof calibrate"
+			     : "default costs, measured on another machine (ioprof calibrate "
+			       "measures them here)";
 }
 
 char *stack_source(const struct stack *stack, const struct kappa *kappa)
@@ -378,10 +387,9 @@ char *stack_source(const struct stack *stack, const struct kappa *kappa)
 		n = asprintf(&text, "the stack stays; what threads cost per operation: %s",
 			     cost_source(COST_OP_THREADS));
 	else if (c->n_swaps > 0 && !kappa->guessed)
-		n = asprintf(&text, "costs measured on this machine by ioprof calibrate; %s", loop);
+		n = asprintf(&text, "%s; %s", costs_from(c), loop);
 	else if (c->n_swaps > 0)
-		n = asprintf(&text, "in part measured by ioprof calibrate, in part a prior; %s",
-			     loop);
+		n = asprintf(&text, "in part %s, in part a prior; %s", costs_from(c), loop);
 	else if (!kappa->guessed && c->server_known)
 		n = asprintf(&text, "server and framework stay; %s", loop);
 	else if (!kappa->guessed)

@@ -473,7 +473,7 @@ class Client:
 
     def take_answer(self):
         response = b""
-        while not response.rstrip().endswith(b"}"):
+        while not response.rstrip().endswith((b"}", b"}\r\n0")):  # the latter in chunks
             data = self.connection.recv(65536)
             if not data:
                 raise OSError(f"no answer: {response[:80]!r}")
