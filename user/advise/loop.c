@@ -13,9 +13,9 @@
  * second, takes X / u (utilisation law): now is that, if it is less, and tuned has threads for
  * all. Only if the pool is full: one that is not may have room to grow, and is not in the capacity.
  *
- * Kappa does not come into it: the stack stays. Peers are assumed to keep up. The intervals hold
- * the closed forms' own error, and that a request may take less CPU under full load (warm.c): of
- * loops that was not measured, so the estimates are without it.
+ * Kappa does not come into it: the stack stays. Peers are assumed to keep up. c is that under full
+ * load (warm.c). The intervals hold the closed forms' own error, and as the least of c that turns
+ * with peers, after which a loop may have slept, cost no more than its other work.
  */
 #include <errno.h>
 #include <math.h>
@@ -36,16 +36,9 @@ static double seconds(uint64_t ns)
 	return (double)ns / NS_PER_S;
 }
 
-static double loops_of(const struct subject *s)
-{
-	const struct evidence *e = &s->service->evidence;
-
-	return e->loops ? e->loops : fmax(e->processes_serving, 1);
-}
-
 static int add(struct subject const *s, struct advice *a, const struct blocked *b, char *what)
 {
-	double time_s = loops_of(s) * s->duration_s;
+	double time_s = subject_loops(s) * s->duration_s;
 	struct advice_blocking *list;
 
 	if (!what)
@@ -126,10 +119,11 @@ uint32_t advice_blocking_kinds(const struct advice *a)
 	return n;
 }
 
-static struct interval around(double estimate, double other)
+/* With the most and the least CPU that a request may take. */
+static struct interval around(double estimate, double slow, double fast)
 {
-	return (struct interval){estimate, fmin(estimate, other) / MODEL_ERROR_90,
-				 fmax(estimate, other) * MODEL_ERROR_90};
+	return (struct interval){estimate, fmin(estimate, fmin(slow, fast)) / MODEL_ERROR_90,
+				 fmax(estimate, fmax(slow, fast)) * MODEL_ERROR_90};
 }
 
 /* What the pool behind the loops takes; INFINITY: there is none, or it is not the limit. */
@@ -159,7 +153,7 @@ struct capacities {
 
 static struct capacities capacities(const struct subject *s, double cpu_s, double blocked_s)
 {
-	double cpus = s->evidence.cpus, loops = loops_of(s), most = fmax(loops, ceil(cpus));
+	double cpus = s->evidence.cpus, loops = subject_loops(s), most = fmax(loops, ceil(cpus));
 
 	return (struct capacities){
 		.now = fmin(fmin(cpus / cpu_s, loops / (cpu_s + blocked_s)), pool_per_s(s)),
@@ -168,25 +162,39 @@ static struct capacities capacities(const struct subject *s, double cpu_s, doubl
 	};
 }
 
-/* The least that a request may take under full load: without what sleeping adds, if it adds as much
- * to a loop, at each turn with a peer, as to others. */
+/* What was measured, of which cpu_s is the estimate under full load. */
+static double measured_cpu_s(const struct subject *s, double cpu_s)
+{
+	return cpu_s / warm_factor(&s->warm.share, NULL);
+}
+
+/* The least that a request may take under full load: without what sleeping adds, at each turn with
+ * a peer as well. */
 static double least_cpu_s(const struct subject *s, double cpu_s)
 {
 	const struct requests *r = &s->service->requests;
 	double n = (double)r->completed, waits = fmax((double)r->waits, (double)r->operations) / n;
 	struct prior each = warm_cost(s->service, s->opts->calibrated);
+	double measured_s = measured_cpu_s(s, cpu_s);
 	struct warm_up up = warm_up_of(
 		&(struct rhythm){
-			.per_s = s->rate_per_s / loops_of(s),
-			.cpu_s = cpu_s,
+			.per_s = s->rate_per_s / subject_loops(s),
+			.cpu_s = measured_s,
 			.waits = waits,
 			.wait_s = waits > 0 ? seconds(s->service->service_time.sum_ns) / n / waits
 					    : 0,
 		},
 		&each);
 
-	up.share.hi += up.waits_s.hi / cpu_s;
-	return cpu_s * warm_factor(&(struct prior){.estimate = up.share.hi}, NULL);
+	up.share.hi = fmax(up.share.hi + up.waits_s.hi / measured_s, s->warm.share.hi);
+	return measured_s * warm_factor(&(struct prior){.estimate = up.share.hi}, NULL);
+}
+
+/* The most: as measured, but for the least that sleeping adds. */
+static double most_cpu_s(const struct subject *s, double cpu_s)
+{
+	return measured_cpu_s(s, cpu_s) *
+	       warm_factor(&(struct prior){.estimate = s->warm.share.lo}, NULL);
 }
 
 /* What is left of a request's CPU on the loop that is asked for. */
@@ -211,8 +219,8 @@ static struct interval with_less_cpu(struct interval per_s, const struct prior *
 int advice_loop(const struct subject *s, struct advice *a)
 {
 	double n = s->evidence.exact.requests, cpu_s = s->evidence.exact.cpu_s / n, blocked_s = 0;
-	double loops = loops_of(s), most = fmax(loops, ceil(s->evidence.cpus));
-	struct capacities c, warm;
+	double loops = subject_loops(s), most = fmax(loops, ceil(s->evidence.cpus));
+	struct capacities c, slow, fast;
 	struct prior left;
 	int r = list_blocking(s, a);
 
@@ -221,17 +229,19 @@ int advice_loop(const struct subject *s, struct advice *a)
 	for (unsigned int i = 0; i < PART_WAIT_COUNT; i++)
 		blocked_s += seconds(s->service->blocked[i].sum_ns) / n;
 	c = capacities(s, cpu_s, blocked_s);
-	warm = capacities(s, least_cpu_s(s, cpu_s), blocked_s);
-	if (!(c.now > 0) || !isfinite(c.async) || !isfinite(warm.async))
+	slow = capacities(s, most_cpu_s(s, cpu_s), blocked_s);
+	fast = capacities(s, least_cpu_s(s, cpu_s), blocked_s);
+	if (!(c.now > 0) || !isfinite(c.async) || !isfinite(fast.async))
 		return 0;
-	a->now_per_s = around(c.now, warm.now);
-	a->tuned_per_s = around(c.tuned, warm.tuned);
+	a->now_per_s = around(c.now, slow.now, fast.now);
+	a->tuned_per_s = around(c.tuned, slow.tuned, fast.tuned);
 	left = left_of_cpu(s, cpu_s);
-	a->async_per_s = with_less_cpu(around(c.async, warm.async), &left);
-	a->async_over_now = with_less_cpu(around(c.async / c.now, warm.async / warm.now), &left);
-	a->tuned_over_now = around(c.tuned / c.now, warm.tuned / warm.now);
-	a->async_over_tuned =
-		with_less_cpu(around(c.async / c.tuned, warm.async / warm.tuned), &left);
+	a->async_per_s = with_less_cpu(around(c.async, slow.async, fast.async), &left);
+	a->async_over_now = with_less_cpu(
+		around(c.async / c.now, slow.async / slow.now, fast.async / fast.now), &left);
+	a->tuned_over_now = around(c.tuned / c.now, slow.tuned / slow.now, fast.tuned / fast.now);
+	a->async_over_tuned = with_less_cpu(
+		around(c.async / c.tuned, slow.async / slow.tuned, fast.async / fast.tuned), &left);
 	a->now = plan(s, loops, pool_per_s(s));
 	a->tuned.plan = plan(s, most, c.tuned);
 	a->tuned.per_s = c.tuned;

@@ -407,25 +407,62 @@ static int set_gain_opts(struct subject *s)
 	return 0;
 }
 
+double subject_loops(const struct subject *s)
+{
+	const struct evidence *e = &s->service->evidence;
+
+	return e->loops ? e->loops : fmax(e->processes_serving, 1);
+}
+
+static struct rhythm rhythm_of_workers(const struct subject *s)
+{
+	const struct evidence_sample *e = &s->evidence;
+	double n = e->exact.requests, waits = (double)s->service->requests.waits / n;
+	double workers = (double)e->processes * e->threads;
+
+	return (struct rhythm){
+		.per_s = s->rate_per_s / e->processes,
+		.cpu_s = e->exact.cpu_s / n,
+		.waits = waits,
+		.wait_s = waits > 0 ? (subject_wait_s(s) + e->exact.lock_s / n) / waits : 0,
+		.found_asleep = 1 - pow(s->busy, workers),
+		.idle_s = workers * (1 - s->busy) / s->rate_per_s,
+		.alone = e->threads == 1,
+	};
+}
+
+/* Of an event loop: it sleeps when it has nothing to do, and in what blocks it. */
+static struct rhythm rhythm_of_loops(const struct subject *s)
+{
+	double n = s->evidence.exact.requests, per_s = s->rate_per_s / subject_loops(s);
+	double waits = 0, wait_s = 0;
+	struct rhythm rhythm;
+
+	for (unsigned int i = 0; i < PART_WAIT_COUNT; i++) {
+		waits += (double)s->service->blocked[i].count / n;
+		wait_s += seconds(s->service->blocked[i].sum_ns) / n;
+	}
+	rhythm = (struct rhythm){
+		.per_s = per_s,
+		.cpu_s = s->evidence.exact.cpu_s / n,
+		.waits = waits,
+		.wait_s = waits > 0 ? wait_s / waits : 0,
+		.idle_s = NAN,
+		.alone = true,
+	};
+	rhythm.found_asleep = fmax(1 - per_s * (rhythm.cpu_s + wait_s), 0);
+	return rhythm;
+}
+
 /* From here on the CPU in the evidence is that under full load. */
 static void warm_up(struct subject *s)
 {
 	struct evidence_sample *e = &s->evidence;
-	double n = e->exact.requests, waits = (double)s->service->requests.waits / n, factor;
-	double workers = (double)e->processes * e->threads;
+	struct rhythm rhythm = s->loops ? rhythm_of_loops(s) : rhythm_of_workers(s);
 	struct prior each = warm_cost(s->service, s->opts->calibrated);
+	double factor;
 
-	s->warm = warm_up_of(
-		&(struct rhythm){
-			.per_s = s->rate_per_s / e->processes,
-			.cpu_s = e->exact.cpu_s / n,
-			.waits = waits,
-			.wait_s = waits > 0 ? (subject_wait_s(s) + e->exact.lock_s / n) / waits : 0,
-			.found_asleep = 1 - pow(s->busy, workers),
-			.idle_s = workers * (1 - s->busy) / s->rate_per_s,
-			.alone = e->threads == 1,
-		},
-		&each);
+	s->warm = warm_up_of(&rhythm, &each);
 	factor = warm_factor(&s->warm.share, NULL);
 	e->exact.cpu_s *= factor;
 	e->after_s *= factor;
@@ -463,10 +500,12 @@ static int look(struct subject *s)
 		s->evidence.cpus = find_cpus(s, background_s);
 	fit_peers(s);
 	s->missing = find_missing(s);
-	if (s->missing != REASON_UNDEFINED || s->loops)
+	if (s->missing != REASON_UNDEFINED)
+		return s->assumptions.error;
+	warm_up(s);
+	if (s->loops)
 		return s->assumptions.error;
 	s->evidence.serial_s = find_serial_s(s);
-	warm_up(s);
 	r = set_gain_opts(s);
 	return r < 0 ? r : s->assumptions.error;
 }

@@ -40,6 +40,9 @@ int subject_of(const struct snapshot *s, size_t service, const struct advice_opt
 	       struct subject *ret_subject);
 void subject_done(struct subject *subject);
 
+/* How many event loops serve; one per serving process where that is not known. */
+double subject_loops(const struct subject *s);
+
 /* Mean over all requests, in seconds: all that an event loop could wait for meanwhile. */
 double subject_wait_s(const struct subject *subject);
 

@@ -8,10 +8,11 @@
  *
  *	E(t) = E1 log2(1 + t / 1 ms)
  *
- * more, but at most two thirds of what it took. Found on gunicorn with Flask and an HTTP client,
- * on two machines: E1 104 us, half to 1.7 times that, where requests came every 0.6 to 130 ms and
- * waits took 0.3 to 20 ms; whether the processor idled meanwhile or ran other workers made no
- * difference.
+ * more, but at most two thirds of what it took; what is cold after a sleep before a request may be
+ * of any of its bursts, so there it is two thirds of all, less what its waits add. Found on
+ *gunicorn with Flask and an HTTP client, on two machines: E1 104 us, half to 1.7 times that, where
+ *requests came every 0.6 to 130 ms and waits took 0.3 to 20 ms; whether the processor idled
+ *meanwhile or ran other workers made no difference.
  *
  * A worker that is alone in its process sleeps before a share q of its requests, for its idle time
  * per request / q, and in each wait. Where threads share a process that runs a share r of the time,
@@ -109,8 +110,9 @@ struct warm_up warm_up_of(const struct rhythm *r, const struct prior *each)
 	s = r->alone ? sleeps_alone(r) : sleeps_among_others(r);
 	most = OF_A_BURST * r->cpu_s / (1 + r->waits);
 	up.slept_s = s.before_s;
-	up.share = added(s.before / r->cpu_s, s.before_s, each, most);
 	up.waits_s = added(s.within, s.within_s, each, most);
+	up.share = added(s.before / r->cpu_s, s.before_s, each,
+			 OF_A_BURST * r->cpu_s - up.waits_s.estimate);
 	short_s = added(s.within, fmin(s.within_s, WARM_CALL_S), each, most);
 	up.calls_s = (struct prior){up.waits_s.estimate - short_s.estimate,
 				    up.waits_s.lo - short_s.lo, up.waits_s.hi - short_s.hi};
