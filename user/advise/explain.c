@@ -254,10 +254,14 @@ static void assume_load(struct subject *s)
 		sentences_add(
 			&s->assumptions,
 			"Under full load a request takes %.3g ms of CPU, not %.3g ms: its "
-			"worker had slept for %.3g ms before it, after which code runs slower "
-			"for a while (%.0f us per request after 1 ms, %s).",
-			cpu_ms, cpu_ms / factor, 1e3 * s->warm.slept_s, 1e6 * each.estimate,
-			s->opts->calibrated ? "measured here by ioprof calibrate" : "a prior");
+			"%s had slept for %.3g ms before it, after which code runs slower "
+			"for a while (%.0f us per request after 1 ms, more after longer; %s).",
+			cpu_ms, cpu_ms / factor, s->loops ? "loop" : "worker",
+			1e3 * s->warm.slept_s, 1e6 * each.estimate,
+			s->opts->calibrated ? "in part measured here by ioprof calibrate"
+					    : "a prior");
+	if (s->loops)
+		return;
 	if (waits_ms > LOAD_MATTERS * cpu_ms && !(s->opts->cpu_factor > 0) &&
 	    !s->stack.change.same_stack)
 		sentences_add(
@@ -328,13 +332,13 @@ static void assume(struct subject *s, const struct advice *a)
 
 	if (s->missing != REASON_UNDEFINED)
 		return;
+	assume_load(s);
 	if (s->loops) {
 		sentences_add(w, "Its peers would keep up, and its blocking calls have versions "
 				 "that do not block.");
 		assume_loop(s);
 		return;
 	}
-	assume_load(s);
 	assume_calls(s);
 	if (s->evidence.n_traces > 0 && s->evidence.n_traces < FEW_TRACES)
 		sentences_add(w, "How requests vary is known from %zu only.", s->evidence.n_traces);

@@ -9,10 +9,11 @@
  *	E(t) = E1 log2(1 + t / 1 ms)
  *
  * more, but at most two thirds of what it took; what is cold after a sleep before a request may be
- * of any of its bursts, so there it is two thirds of all, less what its waits add. Found on
- *gunicorn with Flask and an HTTP client, on two machines: E1 104 us, half to 1.7 times that, where
- *requests came every 0.6 to 130 ms and waits took 0.3 to 20 ms; whether the processor idled
- *meanwhile or ran other workers made no difference.
+ * of any of its bursts, so there it is two thirds of all, less what its waits add.
+ *
+ * Found on gunicorn with Flask and an HTTP client, on two machines: E1 104 us, half to 1.7 times
+ * that, where requests came every 0.6 to 130 ms and waits took 0.3 to 20 ms; whether the processor
+ * idled meanwhile or ran other workers made no difference.
  *
  * A worker that is alone in its process sleeps before a share q of its requests, for its idle time
  * per request / q, and in each wait. Where threads share a process that runs a share r of the time,
@@ -24,8 +25,8 @@
  * add is of the stack that is left (kappa.c).
  *
  * Neighbours come and go: what calibrate finds within ten minutes differs by a factor of two, as
- *much as services do. So E1 is the geometric mean of what it found and of the default, which
- *services have shown.
+ * much as services do. So E1 is the geometric mean of what it found and of the default, which
+ * services have shown.
  *
  * Assumptions: E1 of one service is known to a factor of two to three, which the interval has.
  */
