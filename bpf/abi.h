@@ -12,6 +12,7 @@
 
 #include "bucket.h"
 #include "in_flight.h"
+#include "pause.h"
 
 #ifndef __VMLINUX_H__
 #include <linux/types.h>
@@ -89,6 +90,17 @@ struct iop_totals {
 _Static_assert(sizeof(struct iop_totals) / sizeof(__u64) == 8 + IOP_DISTS + 1 + 3 + 5 + 6,
 	       "no padding");
 
+/*
+ * Requests that began so long after their process had last begun or answered one, and what each
+ * took: sums of the pauses, of CPU and of its squares (in units of the moments). No pause: their
+ * thread has not slept since it answered the last one. CPU is that of the request and of its thread
+ * before it, since then. Event loops' are not among them, nor is a thread's first. Map pauses,
+ * shared by all CPUs; index service * IOP_PAUSE_BINS + bin.
+ */
+struct iop_pause {
+	__u64 requests, pause_ns, cpu_ns, cpu_squares;
+};
+
 /* Where a process belongs. Map processes, key: tgid as the kernel numbers it; removed when it
  * exits. */
 enum iop_green {
@@ -102,6 +114,7 @@ struct iop_process {
 	__u32 green; /* enum iop_green */
 	/* Where every futex is a lock: the state of its interpreter. From, bytes; 0: none. */
 	__u64 locks_at, locks_size;
+	__u64 worked; /* when a request was last begun or answered in it; 0: not known */
 };
 
 /* Threads alive that have read a request: now, and the most so far. Map serving, index service. */

@@ -17,6 +17,7 @@ static __always_inline void process_add(u32 tgid, u32 parent_tgid, u32 service)
 	if (parent)
 		process = *parent;
 	process.service = service;
+	process.worked = 0;
 	if (bpf_map_update_elem(&processes, &tgid, &process, BPF_ANY))
 		count_loss(IOP_LOSS_PROCESSES);
 }
@@ -71,6 +72,7 @@ int BPF_PROG(on_exec, struct task_struct *task)
 		thread_release(t);
 		thread_take_pending(t);
 	}
+	t->answered_cpu_ns = 0;
 	t->loop = t->green = t->parked = t->full = t->in_epoll = false;
 	return 0;
 }

@@ -126,6 +126,13 @@ MAP struct {
 } maxima SEC(".maps");
 
 MAP struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, IOP_PAUSE_BINS); /* set by user space: services * IOP_PAUSE_BINS */
+	__type(key, u32);
+	__type(value, struct iop_pause);
+} pauses SEC(".maps");
+
+MAP struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, IOP_LOSS_COUNT);
 	__type(key, u32);

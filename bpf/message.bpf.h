@@ -312,9 +312,11 @@ static __always_inline void server_send(struct conn *c, struct thread *t, u32 ti
 		c->loop = true;
 	thread_trace_visit(t, c->id);
 	count_worked(t);
+	request_answers(c, t, tid);
 	cost_move(&c->cost, &t->cost);
 	request_collect(c);
 	request_commit(c, now, t->loop);
+	process_works(t, now);
 	if (t->request != c->id) {
 		t->request = c->id;
 		t->adopted = false;

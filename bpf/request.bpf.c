@@ -117,6 +117,28 @@ static __always_inline void moments_add(struct iop_totals *totals, const struct 
 	__sync_fetch_and_add(&totals->xy, sign * x * y);
 }
 
+static __always_inline void pause_commit(struct conn *c)
+{
+	u64 ns = c->before_ns + c->cost.ns[IOP_CPU], done = c->pause_cpu_ns, x, was;
+	u32 key = c->service * IOP_PAUSE_BINS + pause_bin(c->pause_ns);
+	struct iop_pause *row;
+
+	if (c->pause_ns == UNKNOWN_PAUSE)
+		return;
+	row = bpf_map_lookup_elem(&pauses, &key);
+	if (!row)
+		return;
+	if (c->state == CONN_OPEN) {
+		__sync_fetch_and_add(&row->requests, 1);
+		__sync_fetch_and_add(&row->pause_ns, c->pause_ns);
+	}
+	c->pause_cpu_ns = ns;
+	x = (s64)ns >> IOP_MOMENT_SHIFT;
+	was = (s64)done >> IOP_MOMENT_SHIFT;
+	__sync_fetch_and_add(&row->cpu_ns, ns - done);
+	__sync_fetch_and_add(&row->cpu_squares, x * x - was * was);
+}
+
 __noinline int request_commit(struct conn *c, u64 now, bool loop)
 {
 	struct remainder r = {};
@@ -145,6 +167,8 @@ __noinline int request_commit(struct conn *c, u64 now, bool loop)
 	} else {
 		moments_add(totals, c, false);
 	}
+	if (!loop && !c->loop)
+		pause_commit(c);
 	for (i = 0; i < IOP_COSTS; i++)
 		dist_commit(c, i, i == IOP_LOCK ? r.lock_ns : c->cost.ns[i]);
 	dist_commit(c, IOP_OVERLAPPED, r.overlapped_ns);

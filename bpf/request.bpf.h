@@ -35,6 +35,26 @@ static __always_inline void serving_begins(u32 service)
 		workers->most = workers->now;
 }
 
+/* Something is done for a request in the process that runs: how long after the last time. Where
+ * another of its threads does something at this moment, hardly. */
+static __always_inline u64 process_works(const struct thread *t, u64 now)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct iop_process *process;
+	u64 worked;
+
+	if (t->loop)
+		return UNKNOWN_PAUSE;
+	process = bpf_map_lookup_elem(&processes, &tgid);
+	if (!process)
+		return UNKNOWN_PAUSE;
+	worked = process->worked;
+	process->worked = now;
+	if (!worked || worked < window_opened)
+		return UNKNOWN_PAUSE;
+	return worked < now ? now - worked : 1;
+}
+
 /* A request that thread t began to read then. c->cost, and what t has waited for, stay as they are.
  */
 static __always_inline void request_begin(struct conn *c, struct thread *t, u32 tid, u64 now)
@@ -66,6 +86,12 @@ static __always_inline void request_begin(struct conn *c, struct thread *t, u32 
 		c->arrival = now;
 	c->request_arrival = c->arrival;
 	c->start = now;
+	c->pause_ns = process_works(t, now);
+	c->before_ns = c->pause_cpu_ns = 0;
+	if (!t->answered_cpu_ns)
+		c->pause_ns = UNKNOWN_PAUSE;
+	else if (!t->slept && c->pause_ns != UNKNOWN_PAUSE)
+		c->pause_ns = 0;
 	c->arrival = 0;
 	c->leftover = 0;
 	t->leftover = false;
@@ -80,6 +106,18 @@ static __always_inline void request_begin(struct conn *c, struct thread *t, u32 
 	if (totals)
 		__sync_fetch_and_add(t->loop ? &totals->opened_by_loop : &totals->opened_by_worker,
 				     1);
+}
+
+/*
+ * It answers, or goes on to. What its thread has done since it last did so and is not the request's
+ * came before it; so does what the scheduler's account adds for waking that thread up.
+ */
+static __always_inline void request_answers(struct conn *c, struct thread *t, u32 tid)
+{
+	if (c->opener == tid && t->answered_cpu_ns)
+		c->before_ns += t->cpu_ns - t->answered_cpu_ns - t->cost.ns[IOP_CPU];
+	t->answered_cpu_ns = t->cpu_ns;
+	t->slept = false;
 }
 
 /* The first byte of a request has been read by thread t. */

@@ -239,6 +239,7 @@ static __always_inline void block(struct thread *t, struct task_struct *task, u3
 	t->since = at;
 	t->woken = 0;
 	t->handoff = 0;
+	t->slept = true;
 	sleep_begins(t, task, state, at);
 	__sync_lock_test_and_set(&t->run, RUN_BLOCKED);
 }

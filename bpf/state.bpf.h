@@ -77,7 +77,8 @@ struct thread {
 	u64 slice_from, slice_to;    /* when it has read and answered it since; 0: it has not */
 	u64 cpu_base;		     /* the scheduler's account when it was first seen */
 	u64 cpu_ns, idle_ns, run_queue_ns, requests;
-	struct cost cost; /* since the last event, or held aside since the last send */
+	u64 answered_cpu_ns; /* cpu_ns when it last answered a request; 0: not known */
+	struct cost cost;    /* since the last event, or held aside since the last send */
 	u32 service;
 	u32 window;	  /* in which all of this was seen */
 	u32 pending;	  /* enum pending */
@@ -96,6 +97,7 @@ struct thread {
 	bool lock;   /* the futex it waits on is a lock */
 	bool plain;  /* it waits on it as glibc's mutexes do, not its condition variables and
 			semaphores, which wait by bit set */
+	bool slept;  /* since it last answered a request */
 	bool leftover; /* it has read what may be the rest of the last request, or the next one */
 	bool taken;    /* the first of two programs has seen its message (preempted.bpf.c) */
 	bool busy;     /* its state is being changed: an interrupt above it must leave it alone */
@@ -126,6 +128,8 @@ enum conn_state {
 /* Of data that was told only after it had been read: it arrived no later than that. */
 #define ARRIVAL_UNTIMED 1
 
+#define UNKNOWN_PAUSE (~0ull)
+
 struct conn {
 	u64 arrival; /* first byte of the next request readable (server), of the answer (client); 0:
 			not seen */
@@ -154,7 +158,10 @@ struct conn {
 	u64 leftover;	     /* when more bytes of it were read after the response */
 	u64 inode;	     /* hash variant: which socket lives at this address */
 	struct cost cost;
-	u64 wall_ns; /* start to the last send */
+	u64 wall_ns;	  /* start to the last send */
+	u64 pause_ns;	  /* of its process before it began; UNKNOWN_PAUSE: not known */
+	u64 before_ns;	  /* CPU of its thread since that had answered the last one */
+	u64 pause_cpu_ns; /* of both, what has been counted by pause */
 	/* What has been committed of the open request, to be corrected if more is sent. */
 	u64 done_ns[IOP_DISTS];
 	u64 done_parallel_ns, done_io_ns;

@@ -35,6 +35,7 @@ __noinline int thread_renew(struct thread *t)
 	t->since = bpf_ktime_get_ns();
 	t->woken = t->deadline = 0;
 	t->request = t->handoff = t->pending_ns = t->pending = 0;
+	t->answered_cpu_ns = 0;
 	t->slice_start = t->slice_request = t->slice_from = t->slice_to = 0;
 	cost_clear(&t->cost);
 	t->open = t->adopted = t->handed = false;

@@ -121,9 +121,22 @@ def judge(case, row, measured):
     return "right" if verdict in measured.right_verdicts() else "wrong"
 
 
-def oracle_of(row):
-    """The gain predicted with the twin's own CPU per request: waiting is the model's, kappa is measured."""
-    return row["oracle"][0] if row.get("oracle") else None
+def again_of(row, how):
+    """What the same recording was advised with the twin's own CPU per request ("oracle"), or default costs ("default")."""
+    return row[how][0] if row.get(how) else None
+
+
+def latency_ratios(row, found):
+    """Of p50 and p99, now and on the twin, simulated / measured at the rate that was profiled: {(side, quantile): ratio}."""
+    points = [point for point in advice_of(row).get("latency") or [] if point["point"] == "today"]
+    seen = [each for each in found.get("latency", []) if each["load"] == row["load"] and each["now"]]
+    ratios = {}
+    for side, setup in (("now", "now"), ("twin", "async")):
+        for quantile in ("p50_s", "p99_s"):
+            simulated = points[0][setup][quantile] if points and points[0].get(setup) else None
+            if simulated and seen:
+                ratios[side, quantile] = simulated / statistics.median(run[quantile] for run in seen[0][side])
+    return ratios
 
 
 def error(predicted, measured):
@@ -140,14 +153,14 @@ def read(directory, case):
         measured = json.loads((directory / f"{case.name}.measured.json").read_text())
     except FileNotFoundError:
         return [], {}
-    oracle = directory / f"{case.name}.oracle.json"
-    for row, gain in zip(rows, json.loads(oracle.read_text()) if oracle.exists() else []):
-        row["oracle"] = gain
+    again = directory / f"{case.name}.again.json"
+    for row, gains in zip(rows, json.loads(again.read_text()) if again.exists() else []):
+        row.update(gains)
     return rows, {tuple(found["workers"]): found for found in measured}
 
 
 HEAD = ["case", "workers", "load", "predicted async/now", "measured", "error", "kappa predicted", "kappa measured",
-        "error with measured kappa", "predicted tuned/now", "measured", "error", "1+B", "verdict", ""]
+        "error with measured kappa", "with default costs", "predicted tuned/now", "measured", "error", "1+B", "verdict", ""]
 
 
 def lines_of(case, rows, found):
@@ -156,7 +169,7 @@ def lines_of(case, rows, found):
         where = tuple(row["workers"])
         if case.batch:
             ratio = found[where]["taken_s"]["now"] / found[where]["taken_s"]["twin"]
-            cells = [case.name, f"{where[1]} threads", "-", "-", f"{ratio:.2f}", "-", "-", "-", "-", "-", "-", "-", "-",
+            cells = [case.name, f"{where[1]} threads", "-", "-", f"{ratio:.2f}", *["-"] * 9,
                      advice_of(row).get("verdict") or "-", judge(case, row, None)]
             yield cells, {"judged": cells[-1], "verdict": cells[-2]}
             continue
@@ -166,7 +179,9 @@ def lines_of(case, rows, found):
         same_plan = measured.plan == tuned_of(row)
         score = {"now": error(now[0], measured.now) if now else None,
                  "tuned": error(tuned[0], measured.tuned) if tuned and same_plan else None,
-                 "oracle": error(oracle_of(row), measured.now),
+                 "oracle": error(again_of(row, "oracle"), measured.now),
+                 "default": error(again_of(row, "default"), measured.now),
+                 "latency": latency_ratios(row, found[where]),
                  "naive": error(naive_of(row), measured.now),
                  "covered": now[1] <= measured.now <= now[2] if now and None not in now else None,
                  "half_width": (now[2] - now[1]) / 2 / now[0] if now and None not in now else None,
@@ -174,7 +189,7 @@ def lines_of(case, rows, found):
                  "beyond_tuned": measured.beyond_tuned}
         cells = [case.name, f"{where[0]}x{where[1]}", f"{row['load']:.0%}", interval(now), f"{measured.now:.2f}",
                  percent(score["now"]), interval(kappa), f"{measured.kappa:.2f}", percent(score["oracle"]),
-                 interval(tuned), f"{measured.tuned:.2f}" if same_plan else "-", percent(score["tuned"]),
+                 percent(score["default"]), interval(tuned), f"{measured.tuned:.2f}" if same_plan else "-", percent(score["tuned"]),
                  f"{naive_of(row):.1f}" if naive_of(row) else "-", score["verdict"] or "-", score["judged"]]
         yield cells, score
 
@@ -196,6 +211,18 @@ def invariance(rows, name):
     return max(capacities) / min(capacities) - 1 if len(capacities) > 1 else None
 
 
+def latency_lines(rows):
+    """How far simulated latencies are off those measured at the same rate."""
+    lines = []
+    for side in ("now", "twin"):
+        for quantile in ("p50_s", "p99_s"):
+            errors = [math.log(row[side, quantile]) for row in rows if (side, quantile) in row]
+            if errors:
+                within = sum(abs(e) <= math.log(1.3) for e in errors) / len(errors)
+                lines.append(f"{quantile[:3]} of {side} at the profiled rate: {quantiles(errors)}; within 1.3 times: {within:.0%}")
+    return lines
+
+
 def summary(scores, spreads):
     judged = [s["judged"] for s in scores]
     covered = [s["covered"] for s in scores if s.get("covered") is not None]
@@ -204,8 +231,10 @@ def summary(scores, spreads):
                   if s.get("beyond_tuned"))
     lines = ["async over now: " + quantiles(s.get("now") for s in scores),
              "the same with the twin's own CPU: " + quantiles(s.get("oracle") for s in scores),
+             "the same with default costs: " + quantiles(s.get("default") for s in scores),
              "naive 1+B: " + quantiles(s.get("naive") for s in scores),
              "tuned over now: " + quantiles(s.get("tuned") for s in scores)]
+    lines += latency_lines([s["latency"] for s in scores if s.get("latency")])
     if covered:
         lines.append(f"90 % intervals that cover what was measured: {sum(covered) / len(covered):.0%} of {len(covered)}; "
                      f"median half-width {statistics.median(widths):.0%}")

@@ -158,6 +158,23 @@ static void add_loads(struct peer *peer)
 		peer->loads[in_flight_bin(n)] = (struct peer_load){100 / n, 100 / n * n * 900 * US};
 }
 
+/* So many after no pause, half as many after a short one, and so on; 60 us more after each longer
+ * one. */
+static void add_pauses(struct service *service, uint64_t requests)
+{
+	for (unsigned int i = 0; i < IOP_PAUSE_BINS && requests; i += 1 + i / 3, requests /= 2) {
+		uint64_t cpu_ns = 2100 * US + i * 60 * US;
+
+		service->pauses[i] = (struct pause){
+			.requests = requests,
+			.sum_ns = requests * pause_floor(i) * 3 / 2,
+			.cpu_ns = requests * cpu_ns,
+			.cpu_squares =
+				1.1 * (double)requests * (double)cpu_ns * (double)cpu_ns / 1e18,
+		};
+	}
+}
+
 static void add_lanes(struct service *service, size_t n)
 {
 	service->lanes = must(calloc(n, sizeof(*service->lanes)));
@@ -218,6 +235,7 @@ static struct snapshot *make_prefork(void)
 	add_peer(service, "unix:/run/redis/redis.sock", 1010, 5200 * US);
 	add_peer(service, "[2001:db8::17]:443", 0, 0)->operations_outside = 12;
 	add_loads(&service->peers[0]);
+	add_pauses(service, 500);
 	serve_as_workers(service, 2);
 	set_cost(s, 12000, 9000);
 	s->host = must(strdup("web-1"));
@@ -411,6 +429,9 @@ static struct snapshot *make_second(void)
 	service->blocked[PART_DISK] = (struct blocked){1, 3 * MS, 3 * MS};
 	service->blocking_file = must(strdup("log"));
 	add_loads(&service->peers[1]);
+	add_pauses(service, 38);
+	/* Of before its interval, whose response went on. */
+	service->pauses[IOP_PAUSE_BINS - 1] = (struct pause){.cpu_ns = 70 * US};
 	service->traces.limit = 700000000;
 	add_trace(service, 5000000, 3 * MS, 5);
 	add_lanes(service, 3);

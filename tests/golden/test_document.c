@@ -289,7 +289,7 @@ static void break_member(json_t *document, json_t *object, const char *key)
 	}
 	/* Documents of before there was such a field lack it. */
 	if (strcmp(key, "modules_seen") != 0 && strcmp(key, "environment_variables") != 0 &&
-	    strcmp(key, "connections") != 0) {
+	    strcmp(key, "connections") != 0 && strcmp(key, "pauses") != 0) {
 		json_object_del(object, key);
 		expect_broken(document, key);
 	}
@@ -371,6 +371,7 @@ static void test_tolerance(void **state)
 	json_object_del(json_object_get(document, "losses"), "peers"); /* of an earlier version */
 	json_object_del(json_object_get(service, "surroundings"), "modules_seen");
 	json_object_del(json_object_get(service, "surroundings"), "environment_variables");
+	json_object_del(service, "pauses");
 	assert_int_equal(parse_json(document, &error), 0);
 	json_decref(document);
 }
@@ -397,6 +398,17 @@ static void test_arrays(void **state)
 		{{"peers", "0", "loads"}, "[[18, 1, 1]]", "loads[0][0]: is not where a row begins"},
 		{{"peers", "0", "loads"}, "[[2, 1, 1], [1, 1, 1]]", "loads[1][0]: is out of range"},
 		{{"peers", "0", "loads"}, "[[1, 1]]", "loads[0][2]: is missing"},
+		{{"pauses"}, "[[-1, 1, 1, 1, 1]]", "pauses[0][0]: is out of range"},
+		{{"pauses"}, "[[2, 1, 1, 1, 1]]", "pauses[0][0]: is not where a row begins"},
+		{{"pauses"}, "[[268435456, 1, 1, 1, 1]]", "pauses[0][0]: is out of range"},
+		{{"pauses"},
+		 "[[9223372036854775807, 1, 1, 1, 1]]",
+		 "pauses[0][0]: is out of range"},
+		{{"pauses"}, "[[1, 1, 1, 1, 1], [0, 1, 1, 1, 1]]", "pauses[1][0]: is out of range"},
+		{{"pauses"}, "[[0, -1, 1, 1, 1]]", "pauses[0][1]: is out of range"},
+		{{"pauses"}, "[[0, 1, 1, 1, -1]]", "pauses[0][4]: is out of range"},
+		{{"pauses"}, "[[0, 1, 1, 1]]", "pauses[0][4]: is missing"},
+		{{"pauses"}, "[[0, 1, 1, \"1\", 1]]", "pauses[0][3]: is not a whole number"},
 		{{"pids"}, "[0]", "pids[0]: is out of range"},
 		{{"pids"}, "[4294967297]", "pids[0]: is out of range"},
 		{{"lanes", "0", "name"}, "\"0123456789abcdef\"", "name: is too long"},

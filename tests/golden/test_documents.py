@@ -242,7 +242,7 @@ def merge_value(name, a, b):
         return merge_keyed(name, a, b)
     if name == "services":
         return [merge(x, y) for x, y in zip(a, b)]
-    if name in ("buckets", "loads"):
+    if name in ("buckets", "loads", "pauses"):
         return merge_rows(a, b)
     if name in ("notes", "components"):
         union = list(dict.fromkeys(a + b))
@@ -288,8 +288,8 @@ def raw(value, name=None):
     if isinstance(value, dict):
         keep = ("count", "processes") if name == "workers" else ()
         return {k: v if k in keep else raw(v, k) for k, v in value.items() if k != "per_request"}
-    kept = ADD | MAX | LAST | OR | {"buckets", "loads", "notes", "components", "start_unix_ns", "known", "blocking_file",
-                                "modules_seen"}
+    kept = ADD | MAX | LAST | OR | {"buckets", "loads", "pauses", "notes", "components", "start_unix_ns", "known",
+                                "blocking_file", "modules_seen"}
     return value if name in kept else None
 
 

@@ -78,23 +78,23 @@ static void assert_sound(const struct advice *a)
 		assert_words(&a->library_sentence, 1);
 }
 
-/* The defaults, but for processors that lose nothing by idling: so do those of the samples. */
-static const struct prior *never_cold(void)
+/* As sample_snapshot(), of a service that never paused before a request: it cost what it costs. */
+static struct snapshot *busy_snapshot(const struct sample_model *model)
 {
-	static struct prior costs[COST_COUNT];
+	struct snapshot *s = sample_snapshot(model);
+	struct service *service = &s->services[0];
+	double n = (double)service->requests.completed, cpu_s = (double)service->cpu_ns / 1e9;
 
-	for (unsigned int i = 0; i < COST_COUNT; i++)
-		costs[i] = cost_default((enum cost)i);
-	costs[COST_COLD] = (struct prior){0};
-	return costs;
+	service->pauses[0] = (struct pause){.requests = service->requests.completed,
+					    .cpu_ns = service->cpu_ns,
+					    .cpu_squares = cpu_s * cpu_s / n};
+	return s;
 }
 
 static struct advice *ask(const struct snapshot *s, struct advice_opts opts)
 {
 	struct advice *a = NULL;
 
-	if (!opts.calibrated)
-		opts.calibrated = never_cold();
 	if (!opts.simulated)
 		opts.simulated = SIMULATED;
 	assert_int_equal(advice_service(s, 0, &opts, &a), 0);
@@ -109,7 +109,7 @@ static struct advice *ask(const struct snapshot *s, struct advice_opts opts)
 static void assert_verdict(const struct sample_model *model, struct advice_opts opts,
 			   enum verdict_class verdict, enum reason reason)
 {
-	_cleanup_(snapshot_freep) struct snapshot *s = sample_snapshot(model);
+	_cleanup_(snapshot_freep) struct snapshot *s = busy_snapshot(model);
 	_cleanup_(advice_freep) struct advice *a = ask(s, opts);
 
 	assert_string_equal(verdict_name(a->verdict), verdict_name(verdict));
@@ -119,6 +119,7 @@ static void assert_verdict(const struct sample_model *model, struct advice_opts 
 static void test_verdicts(void **state)
 {
 	struct sample_model computing = duolingo, saturated = duolingo, hidden = duolingo;
+	struct sample_model between = duolingo;
 
 	(void)state;
 	assert_verdict(&duolingo, (struct advice_opts){.cpu_factor = 1.1}, VERDICT_TUNE_WORKERS,
@@ -128,7 +129,8 @@ static void test_verdicts(void **state)
 		       (struct advice_opts){.cpu_factor = 1.1, .memory_budget_bytes = 310e6},
 		       VERDICT_MIGRATE, REASON_GAIN_AT_LEAST);
 	/* An unknown stack: kappa from 0.85 to 1.45 decides. */
-	assert_verdict(&duolingo, (struct advice_opts){.memory_budget_bytes = 310e6},
+	between.wait_s = .005;
+	assert_verdict(&between, (struct advice_opts){.memory_budget_bytes = 310e6},
 		       VERDICT_BORDERLINE, REASON_INTERVAL);
 	computing.wait_s = .0001;
 	computing.operations = 1;
@@ -162,7 +164,7 @@ static void test_split_cpu(void **state)
 	model.operations = 2;
 	model.wait_s = .060;
 	model.cv_cpu = 1.5;
-	s = sample_snapshot(&model);
+	s = busy_snapshot(&model);
 	a = ask(s, (struct advice_opts){.cpu_factor = 1, .memory_budget_bytes = 310e6});
 	assert_int_equal(a->verdict, VERDICT_MIGRATE_SPLIT_CPU);
 }
@@ -170,7 +172,7 @@ static void test_split_cpu(void **state)
 /* The figures are those of the report: sums of all requests, not of the sample. */
 static void test_exact_sums(void **state)
 {
-	_cleanup_(snapshot_freep) struct snapshot *s = sample_snapshot(&duolingo);
+	_cleanup_(snapshot_freep) struct snapshot *s = busy_snapshot(&duolingo);
 	_cleanup_(advice_freep) struct advice *a = ask(s, (struct advice_opts){.cpu_factor = 1.1});
 	const struct service *service = &s->services[0];
 	double cpu_s = (double)service->cpu_ns / 1e9 / 3000;
@@ -192,7 +194,7 @@ static void test_exact_sums(void **state)
 /* What is asked comes back, and changes what it should. */
 static void test_what_if(void **state)
 {
-	_cleanup_(snapshot_freep) struct snapshot *s = sample_snapshot(&duolingo);
+	_cleanup_(snapshot_freep) struct snapshot *s = busy_snapshot(&duolingo);
 	const struct connection_budget seven = {"10.0.0.7:8080", 7};
 	const struct connection_budget nobody = {"10.0.0.8:8080", 7};
 	_cleanup_(advice_freep) struct advice *plan =
@@ -228,7 +230,7 @@ static void test_what_if(void **state)
 /* The same asked again is the same answer; another seed is another draw of the same. */
 static void test_seed(void **state)
 {
-	_cleanup_(snapshot_freep) struct snapshot *s = sample_snapshot(&duolingo);
+	_cleanup_(snapshot_freep) struct snapshot *s = busy_snapshot(&duolingo);
 	_cleanup_(advice_freep) struct advice *a = ask(s, (struct advice_opts){.seed = 1});
 	_cleanup_(advice_freep) struct advice *b = ask(s, (struct advice_opts){.seed = 1});
 	_cleanup_(advice_freep) struct advice *c = ask(s, (struct advice_opts){.seed = 2});
@@ -253,7 +255,7 @@ static void test_invariance(void **state)
 		_cleanup_(advice_freep) struct advice *a = NULL;
 
 		model.workers = workers[i];
-		s = sample_snapshot(&model);
+		s = busy_snapshot(&model);
 		a = ask(s, (struct advice_opts){.cpu_factor = 1.1});
 		ASSERT_NEAR(a->async_per_s.estimate, 2 / (1.1 * .02002), .03);
 	}
@@ -269,7 +271,7 @@ static void test_already_async(void **state)
 
 	(void)state;
 	model.workers = 1;
-	s = sample_snapshot(&model);
+	s = busy_snapshot(&model);
 	service = &s->services[0];
 	service->evidence.opened_by_loop = service->requests.completed;
 	service->evidence.opened_by_worker = 0;
@@ -300,7 +302,7 @@ static void test_full_pool(void **state)
 	(void)state;
 	model.workers = 1;
 	model.duration_s = 100; /* half of what the processor could */
-	s = sample_snapshot(&model);
+	s = busy_snapshot(&model);
 	service = &s->services[0];
 	rate_per_s = derive_rate_per_s(s, service);
 	service->evidence.opened_by_loop = service->requests.completed;
@@ -320,7 +322,7 @@ static void test_full_pool(void **state)
 
 static void test_curve(void **state)
 {
-	_cleanup_(snapshot_freep) struct snapshot *s = sample_snapshot(&duolingo);
+	_cleanup_(snapshot_freep) struct snapshot *s = busy_snapshot(&duolingo);
 	const struct advice_opts opts = {.cpu_factor = 1.1};
 	struct advice_curve c;
 	const struct advice_load *last;
@@ -348,8 +350,8 @@ static void test_bad_input(void **state)
 	static const struct sample_model few = {
 		.cpu_s = .01, .requests = 1, .duration_s = 1, .workers = 1, .cpus = 1};
 	_cleanup_(snapshot_freep) struct snapshot *empty = snapshot_new(1);
-	_cleanup_(snapshot_freep) struct snapshot *one = sample_snapshot(&few);
-	_cleanup_(snapshot_freep) struct snapshot *s = sample_snapshot(&duolingo);
+	_cleanup_(snapshot_freep) struct snapshot *one = busy_snapshot(&few);
+	_cleanup_(snapshot_freep) struct snapshot *s = busy_snapshot(&duolingo);
 	struct service *service = &s->services[0];
 	struct advice_opts opts = {.target = TARGET_AUTO};
 	struct advice *a = NULL;
@@ -396,7 +398,7 @@ static void test_bad_input(void **state)
 /* Fields that are not known do not stop the advice, they are named. */
 static void test_gaps(void **state)
 {
-	_cleanup_(snapshot_freep) struct snapshot *s = sample_snapshot(&duolingo);
+	_cleanup_(snapshot_freep) struct snapshot *s = busy_snapshot(&duolingo);
 	struct surroundings *around = &s->services[0].surroundings;
 	_cleanup_(advice_freep) struct advice *a = NULL;
 	bool memory = false, cpus = false;

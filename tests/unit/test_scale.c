@@ -95,6 +95,28 @@ static void an_interval_stays_as_wide(void **state)
 	snapshot_free(s);
 }
 
+/* How much each took on average, and how much that varies, stays. */
+static void pauses_keep_their_means(void **state)
+{
+	struct snapshot *s = sample(7);
+	struct pause *pauses = s->services[0].pauses;
+
+	(void)state;
+	pauses[0] = (struct pause){4, 0, 4 * 300 * US, 4 * 1e-7};
+	pauses[5] = (struct pause){2, 2 * 1300 * US, 2 * 500 * US, 2 * 3e-7};
+	service_scale(&s->services[0], 2.5, 7);
+	assert_int_equal(pauses[0].requests, 10);
+	assert_int_equal(pauses[0].sum_ns, 0);
+	assert_int_equal(pauses[0].cpu_ns, 10 * 300 * US);
+	assert_true(fabs(pauses[0].cpu_squares / (10 * 1e-7) - 1) < 1e-12);
+	assert_int_equal(pauses[5].requests, 5);
+	assert_int_equal(pauses[5].sum_ns, 5 * 1300 * US);
+	assert_int_equal(pauses[5].cpu_ns, 5 * 500 * US);
+	assert_true(fabs(pauses[5].cpu_squares / (5 * 3e-7) - 1) < 1e-12);
+	assert_int_equal(pauses[1].requests, 0);
+	snapshot_free(s);
+}
+
 /* A quarter of the time seen, and the whole: their sum is that of requests that all were seen. */
 static void parts_of_different_shares_add_up(void **state)
 {
@@ -120,6 +142,7 @@ int main(void)
 		cmocka_unit_test(counts_and_sums_grow_together),
 		cmocka_unit_test(a_distribution_keeps_its_shape),
 		cmocka_unit_test(an_interval_stays_as_wide),
+		cmocka_unit_test(pauses_keep_their_means),
 		cmocka_unit_test(parts_of_different_shares_add_up),
 	};
 

@@ -52,6 +52,9 @@ static struct snapshot *make(unsigned int seed, const char *const *peers)
 	for (unsigned int i = 0; i < PART_COUNT; i++)
 		dist_add(&service->parts[i], seed * 1000 * (i + 1));
 	service->overlapped_io_ns = seed * 5;
+	for (unsigned int i = 0; i < IOP_PAUSE_BINS; i++)
+		service->pauses[i] = (struct pause){seed * (i + 1), seed * (i + 2), seed * (i + 3),
+						    seed * (i + 4)};
 	service->moments = (struct ratio_moments){seed, seed * 2, seed * 4};
 	service->cpu_ns = seed * 6;
 	service->cpu_observed_ns = seed * 7;
@@ -95,6 +98,7 @@ static void assert_same_service(const struct service *a, const struct service *b
 	for (int i = 0; i < PART_COUNT; i++)
 		assert_same_dist(&a->parts[i], &b->parts[i]);
 	assert_int_equal(a->overlapped_io_ns, b->overlapped_io_ns);
+	assert_memory_equal(a->pauses, b->pauses, sizeof(a->pauses));
 	assert_memory_equal(&a->moments, &b->moments, sizeof(a->moments));
 	assert_int_equal(a->cpu_ns, b->cpu_ns);
 	assert_int_equal(a->cpu_observed_ns, b->cpu_observed_ns);
@@ -190,6 +194,10 @@ static void test_merge(void **state)
 	assert_int_equal(service->requests.parallel_ns, 48);
 	assert_int_equal(service->latency.count, 2);
 	assert_int_equal(service->latency.max_ns, 200);
+	assert_int_equal(service->pauses[0].requests, 3);
+	assert_int_equal(service->pauses[1].sum_ns, 9);
+	assert_int_equal(service->pauses[2].cpu_ns, 15);
+	assert_true(service->pauses[IOP_PAUSE_BINS - 1].cpu_squares == 3 * (IOP_PAUSE_BINS + 3));
 	assert_true(service->moments.xy == 12);
 	assert_int_equal(service->workers.count, 2);
 	assert_int_equal(service->workers.wall_ns, 27);

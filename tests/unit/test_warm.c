@@ -109,33 +109,111 @@ static void test_nothing_known(void **state)
 	ASSERT_NEAR(warm_up_of(&overloaded, &each).share.hi, 0, 0);
 }
 
-/* Between what was calibrated and what is known of services, which differ by 0.4 to 1.8 times that.
- */
+/* As the defaults say, of runtimes that are known to be like those that were measured. */
 static void test_cost(void **state)
 {
-	struct prior costs[COST_COUNT] = {[COST_COLD] = {100e-6, 80e-6, 120e-6}};
-	char *python = (char *)"cpython", *java = (char *)"java";
-	struct service service = {.surroundings = {.components = &python, .n_components = 1}};
-	struct prior cost = warm_cost(&service, costs);
+	const struct prior cold = cost_default(COST_COLD);
+	char *names[] = {(char *)"cpython", (char *)"php-fpm", (char *)"java"};
+	struct service service = {.surroundings = {.n_components = 1}};
 
 	(void)state;
-	ASSERT_NEAR(cost.estimate, sqrt(100 * 104) * 1e-6, 1e-9);
-	ASSERT_NEAR(cost.lo, .4 * cost.estimate, 1e-9);
-	ASSERT_NEAR(cost.hi, 1.8 * cost.estimate, 1e-9);
-	costs[COST_COLD].estimate = -1; /* as of a document that somebody wrote */
-	ASSERT_NEAR(warm_cost(&service, costs).hi, 0, 180e-6);
-	ASSERT_NEAR(warm_cost(&service, costs).estimate, 0, 0);
-	ASSERT_NEAR(warm_cost(&service, NULL).estimate, 104e-6, 1e-9);
+	for (int i = 0; i < 3; i++) {
+		struct prior cost;
+
+		service.surroundings.components = &names[i];
+		cost = warm_cost(&service);
+		ASSERT_NEAR(cost.estimate, i < 2 ? cold.estimate : 0, 0);
+		ASSERT_NEAR(cost.lo, i < 2 ? cold.lo : 0, 0);
+		ASSERT_NEAR(cost.hi, i < 2 ? cold.hi : 0, 0);
+	}
+}
+
+/* Requests of so much CPU that each came after a pause of 3 ms, of which log2(1 + 3) is 2. */
+static void set_pauses(struct service *service, uint64_t n, double cpu_s)
+{
+	service->pauses[pause_bin(3000000)] = (struct pause){
+		.requests = n,
+		.sum_ns = 3000000 * n,
+		.cpu_ns = (uint64_t)(cpu_s * 1e9) * n,
+		.cpu_squares = cpu_s * cpu_s * (double)n,
+	};
+}
+
+/* Where all pauses are alike the priors say what they cost: of Python as measured of others like
+ * it, of what was never measured nothing, but it may be as much. */
+static void test_fit_by_runtime(void **state)
+{
+	const struct prior cold = cost_default(COST_COLD), wake = cost_default(COST_WAKE);
+	char *python = (char *)"cpython", *java = (char *)"java";
+	struct service service = {.surroundings = {.components = &python, .n_components = 1}};
+	struct pause_fit fit;
+	double half;
+
+	(void)state;
+	assert_false(warm_fit(&service, 1).known);
+	set_pauses(&service, 1000000, 5e-3);
+	fit = warm_fit(&service, 1);
+	assert_true(fit.known);
+	ASSERT_NEAR(fit.mean_s, 5e-3, 1e-9);
+	ASSERT_NEAR(fit.pause_s, 3e-3, 1e-9);
+	ASSERT_NEAR(fit.full_s.estimate, 5e-3 - wake.estimate - 2 * cold.estimate, 1e-6);
+	half = hypot((wake.hi - wake.lo) / 2, cold.hi - cold.lo);
+	ASSERT_NEAR(fit.full_s.hi - fit.full_s.estimate, half, 1e-6);
+	ASSERT_NEAR(fit.full_s.estimate - fit.full_s.lo, half, 1e-6);
+	ASSERT_NEAR(fit.each_s.estimate, cold.estimate, 1e-6);
 	service.surroundings.components = &java;
-	cost = warm_cost(&service, costs);
-	ASSERT_NEAR(cost.estimate, 0, 0);
-	ASSERT_NEAR(cost.hi, 0, 0);
+	fit = warm_fit(&service, 1);
+	ASSERT_NEAR(fit.full_s.estimate, 5e-3, 1e-6);
+	ASSERT_NEAR(fit.full_s.hi - fit.full_s.estimate, half, 1e-6);
+	ASSERT_NEAR(fit.each_s.estimate, 0, 1e-6);
+	/* Requests that are short cannot have lost more than they took. */
+	set_pauses(&service, 1000000, 10e-6);
+	fit = warm_fit(&service, 1);
+	assert_true(fit.known && fit.full_s.hi < 40e-6);
+	/* Nor can those that took nothing. */
+	set_pauses(&service, 1000000, 0);
+	assert_false(warm_fit(&service, 1).known);
+}
+
+/* A quarter of its CPU came by sleeping before, as the service has shown; the waits as ever. */
+static void test_measured(void **state)
+{
+	const struct rhythm rhythm = {
+		.per_s = 50, .cpu_s = 10e-3, .waits = 4, .wait_s = 3e-3, .alone = true};
+	struct pause_fit fit = {.known = true,
+				.mean_s = 4e-3,
+				.pause_s = 7e-3,
+				.full_s = {3e-3, 2.8e-3, 3.2e-3},
+				.each_s = each};
+	struct warm_up up = warm_up_measured(&rhythm, &fit), prior = warm_up_of(&rhythm, &each);
+
+	(void)state;
+	assert_true(up.measured && !prior.measured);
+	ASSERT_NEAR(up.slept_s, 7e-3, 0);
+	ASSERT_NEAR(up.share.estimate, .25, 1e-12);
+	ASSERT_NEAR(up.share.lo, .2, 1e-12);
+	ASSERT_NEAR(up.share.hi, .3, 1e-12);
+	ASSERT_NEAR(up.each_s.estimate, each.estimate, 0);
+	ASSERT_NEAR(up.waits_s.estimate, prior.waits_s.estimate, 0);
+	ASSERT_NEAR(up.waits_s.estimate, 4 * 200e-6, 1e-9);
+	ASSERT_NEAR(up.calls_s.hi, 4 * 180e-6, 1e-9);
+	/* However it sleeps within them. */
+	up = warm_up_measured(&(struct rhythm){0}, &fit);
+	ASSERT_NEAR(up.share.estimate, .25, 1e-12);
+	ASSERT_NEAR(up.waits_s.hi, 0, 0);
+	/* Requests after pauses that took less happened to: nothing is gained. */
+	fit.full_s = (struct prior){4.1e-3, 3.9e-3, 4.3e-3};
+	up = warm_up_measured(&rhythm, &fit);
+	ASSERT_NEAR(up.share.estimate, 0, 0);
+	ASSERT_NEAR(up.share.lo, 0, 0);
+	ASSERT_NEAR(up.share.hi, .025, 1e-12);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cost),	     cmocka_unit_test(test_one_worker),
+		cmocka_unit_test(test_cost),	     cmocka_unit_test(test_fit_by_runtime),
+		cmocka_unit_test(test_measured),     cmocka_unit_test(test_one_worker),
 		cmocka_unit_test(test_waits),	     cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_short_bursts), cmocka_unit_test(test_nothing_known),
 	};

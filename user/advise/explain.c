@@ -245,7 +245,6 @@ static char *budget(struct sentences *w, const struct subject *s, const struct g
 
 static void assume_load(struct subject *s)
 {
-	struct prior each = warm_cost(s->service, s->opts->calibrated);
 	double cpu_ms = 1e3 * s->evidence.exact.cpu_s / s->evidence.exact.requests;
 	double factor = warm_factor(&s->warm.share, NULL);
 	double waits_ms = 1e3 * s->warm.calls_s.estimate;
@@ -257,9 +256,8 @@ static void assume_load(struct subject *s)
 			"%s had slept for %.3g ms before it, after which code runs slower "
 			"for a while (%.0f us per request after 1 ms, more after longer; %s).",
 			cpu_ms, cpu_ms / factor, s->loops ? "loop" : "worker",
-			1e3 * s->warm.slept_s, 1e6 * each.estimate,
-			s->opts->calibrated ? "in part measured here by ioprof calibrate"
-					    : "a prior");
+			1e3 * s->warm.slept_s, 1e6 * s->warm.each_s.estimate,
+			s->warm.measured ? "measured in this service" : "a prior");
 	if (s->loops)
 		return;
 	if (waits_ms > LOAD_MATTERS * cpu_ms && !(s->opts->cpu_factor > 0) &&

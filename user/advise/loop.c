@@ -174,7 +174,7 @@ static double least_cpu_s(const struct subject *s, double cpu_s)
 {
 	const struct requests *r = &s->service->requests;
 	double n = (double)r->completed, waits = fmax((double)r->waits, (double)r->operations) / n;
-	struct prior each = warm_cost(s->service, s->opts->calibrated);
+	struct prior each = warm_cost(s->service);
 	double measured_s = measured_cpu_s(s, cpu_s);
 	struct warm_up up = warm_up_of(
 		&(struct rhythm){

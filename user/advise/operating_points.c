@@ -6,6 +6,10 @@
  * the capacity needs (model.md 2.5: it then varies by 7 % between seeds); with long requests there
  * are fewer, so that all runs together stay within STEPS_MOST steps, some tenths of a second.
  *
+ * At such a rate workers pause before requests, which the CPU under full load is without. What that
+ * adds is as measured at today's rate, and none at the capacity; between, by the distance to it. Of
+ * the other setups it is taken to be the same share.
+ *
  * A setup that a rate would load beyond 0.95 of its capacity is not simulated there: its latency
  * depends on how long one waits.
  */
@@ -39,6 +43,15 @@ static struct advice_latency latency_of(const struct des_result *r, double rate_
 	return (struct advice_latency){r->p50_s, r->p99_s, r->lag_p99_s, r->utilisation};
 }
 
+/* What a request takes at this rate to what it takes under full load. */
+static double cold_at(const struct subject *s, double rate_per_s, double capacity_per_s)
+{
+	double most = 1 / warm_factor(&s->warm.share, NULL);
+	double left = (capacity_per_s - rate_per_s) / (capacity_per_s - s->rate_per_s);
+
+	return 1 + (most - 1) * (isfinite(left) ? fmin(fmax(left, 0), 1) : 0);
+}
+
 static int replay_at(const struct subject *s, const struct gain *g, double rate_per_s,
 		     uint64_t requests, struct advice_latency *latency)
 {
@@ -46,6 +59,7 @@ static int replay_at(const struct subject *s, const struct gain *g, double rate_
 		.seed = s->opts->seed,
 		.rate_per_s = rate_per_s,
 		.requests = requests,
+		.cold = cold_at(s, rate_per_s, g->figures[GAIN_NOW_PER_S].estimate),
 		.loops = s->gain.loops,
 		.fits = s->fits,
 		.pools = s->pools,

@@ -109,6 +109,11 @@ double replay_steps(const struct evidence_sample *e)
 	return e->n_traces ? n / (double)e->n_traces : 0;
 }
 
+static double cold_of(const struct replay_opts *opts)
+{
+	return opts->cold > 0 ? opts->cold : 1;
+}
+
 /* The steps of one request; returns how many. */
 static size_t trace_fill(const struct trace *t, const struct evidence_sample *e,
 			 const struct replay_opts *opts, const struct factors *f,
@@ -126,7 +131,7 @@ static size_t trace_fill(const struct trace *t, const struct evidence_sample *e,
 	}
 	if (e->after_s > 0) {
 		steps[n++] = (struct des_step){.kind = DES_RESPONSE};
-		steps[n++] = (struct des_step){DES_CPU, 0, e->after_s};
+		steps[n++] = (struct des_step){DES_CPU, 0, e->after_s * cold_of(opts)};
 	}
 	return n;
 }
@@ -136,8 +141,9 @@ static double factor(double exact, double exact_n, double sampled, double sample
 	return exact_n > 0 && sampled > 0 ? exact / exact_n / (sampled / sampled_n) : 1;
 }
 
-static struct factors factors_of(const struct evidence_sample *e, const struct request_sums *sums,
-				 const double *peer_s, double *peers)
+static struct factors factors_of(const struct evidence_sample *e, const struct replay_opts *opts,
+				 const struct request_sums *sums, const double *peer_s,
+				 double *peers)
 {
 	const struct request_sums *x = &e->exact;
 	double n = sums->requests, cpu_s = fmax(x->cpu_s - e->after_s * x->requests, 0);
@@ -146,7 +152,7 @@ static struct factors factors_of(const struct evidence_sample *e, const struct r
 		peers[i] =
 			x->requests > 0 ? factor(e->exact_peer_s[i], x->requests, peer_s[i], n) : 1;
 	return (struct factors){
-		.cpu = factor(cpu_s, x->requests, sums->cpu_s, n),
+		.cpu = factor(cpu_s, x->requests, sums->cpu_s, n) * cold_of(opts),
 		.wait = factor(x->wait_s, x->requests, sums->wait_s, n),
 		.offload = factor(x->offload_s, x->requests, sums->offload_s, n),
 		.hold = factor(x->hold_s, x->requests, sums->hold_s, n),
@@ -322,7 +328,7 @@ int replay_compare(const struct evidence_sample *e, const struct replay_opts *op
 	whole.peer_s = sampled_s;
 	evidence_sum(e, &sums, peer_s);
 	evidence_correct(e, &whole, &sums, peer_s);
-	factors = factors_of(e, &whole.sums, sampled_s, peer_factors);
+	factors = factors_of(e, opts, &whole.sums, sampled_s, peer_factors);
 	r = traces_fill(e, opts, &factors, &traces);
 	if (r < 0)
 		return r;

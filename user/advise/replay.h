@@ -14,6 +14,7 @@ struct replay_opts {
 	uint64_t seed;
 	double rate_per_s;   /* of the open load; equal for all, so keep it below each capacity */
 	uint64_t requests;   /* 0: 40000, the least for a p99 */
+	double cold;	     /* times the CPU under full load at this rate; 0: once */
 	double long_burst_s; /* CPU bursts from this on leave the loop; 0: 10 ms */
 	uint32_t loops;	     /* 0: one per processor */
 	uint32_t offload_threads; /* per loop; 0: 32 */

@@ -14,8 +14,10 @@
  * both.
  *
  * A request that waits takes more of its server and framework than one that does not: others have
- * used the caches meanwhile; in one event loop hardly. A call that opens a connection, which the
- * other stack would keep, and each variable of the environment cost requests extra.
+ * used the caches meanwhile, and the more code there is to bring back the dearer it is, so it is
+ * known by the client in which it waits; in one event loop it is little. A call that opens a
+ * connection, which the other stack would keep, and each variable of the environment cost requests
+ * extra.
  *
  * On uvloop the counterparts cost what they were measured to cost there. Of php-fpm that goes to
  * Node the server and curl's calls are swapped for Node's own; what the service's own code would
@@ -145,8 +147,34 @@ static const struct {
 } loop_pairs[] = {
 	{COST_UVICORN, COST_UVICORN_UVLOOP},
 	{COST_AIOHTTP, COST_AIOHTTP_UVLOOP},
+	{COST_AIOHTTP_WAITING, COST_AIOHTTP_UVLOOP_WAITING},
 	{COST_ASYNCPG, COST_ASYNCPG_UVLOOP},
+	{COST_ASYNCPG_WAITING, COST_ASYNCPG_UVLOOP_WAITING},
 };
+
+/* What a request that waits takes more of all its stack, by the client it waits in. */
+static const struct {
+	enum cost client, waiting;
+} waiting_costs[] = {
+	{COST_REQUESTS, COST_REQUESTS_WAITING},
+	{COST_HTTPX, COST_HTTPX_WAITING},
+	{COST_URLLIB3, COST_URLLIB3_WAITING},
+	{COST_HTTP_CLIENT_PY, COST_HTTP_CLIENT_PY_WAITING},
+	{COST_PSYCOPG2, COST_PSYCOPG2_WAITING},
+	{COST_AIOHTTP, COST_AIOHTTP_WAITING},
+	{COST_ASYNCPG, COST_ASYNCPG_WAITING},
+	{COST_AIOHTTP_UVLOOP, COST_AIOHTTP_WAITING},
+	{COST_ASYNCPG_UVLOOP, COST_ASYNCPG_WAITING},
+};
+
+static enum cost waiting_of(enum cost client)
+{
+	for (size_t i = 0; i < sizeof(waiting_costs) / sizeof(*waiting_costs); i++) {
+		if (waiting_costs[i].client == client)
+			return waiting_costs[i].waiting;
+	}
+	return COST_COUNT;
+}
 
 /* What this costs on the target's loop, as far as that was measured. */
 static enum cost on_loop(const struct stack *stack, enum cost asyncio)
@@ -265,12 +293,34 @@ static double waiting_share(const struct service *service)
 	return r->completed ? fmin(1, (double)r->operations / (double)r->completed) : 0;
 }
 
+/* Of the clients that are swapped, the one in which waiting is dearest; of none, the leanest there
+ * is. */
+static void find_waiting(const struct stack_change *c, enum cost *ret_from, enum cost *ret_to)
+{
+	double most = -INFINITY;
+
+	*ret_from = COST_HTTP_CLIENT_PY_WAITING;
+	*ret_to = COST_AIOHTTP_WAITING;
+	for (size_t i = 0; i < c->n_swaps; i++) {
+		enum cost from = waiting_of(c->swaps[i].from), to = waiting_of(c->swaps[i].to);
+
+		if (!known(c->calibrated, from) || to == COST_COUNT ||
+		    cost_of(c->calibrated, from).estimate <= most)
+			continue;
+		most = cost_of(c->calibrated, from).estimate;
+		*ret_from = from;
+		*ret_to = to;
+	}
+}
+
 static void swap_waiting(const struct service *service, struct stack *stack)
 {
 	double share = waiting_share(service);
+	enum cost from, to;
 
-	if (share > 0 && !swap(stack, COST_GUNICORN_WAITING, COST_UVICORN_WAITING, share))
-		leave_out(&stack->change, COST_GUNICORN_WAITING, share);
+	find_waiting(&stack->change, &from, &to);
+	if (share > 0 && !swap(stack, from, on_loop(stack, to), share))
+		leave_out(&stack->change, from, share);
 }
 
 static void recognise_server(const struct service *service, struct stack *stack)
@@ -343,6 +393,28 @@ struct stack stack_recognise(const struct service *service, enum target target,
 	return stack;
 }
 
+/* How often a request of a service on asyncio bears this cost. */
+static double times_of(const struct service *service, enum cost cost, const struct calls *calls)
+{
+	bool aiohttp = stack_has(service, cost_name(COST_AIOHTTP));
+	bool asyncpg = stack_has(service, cost_name(COST_ASYNCPG));
+
+	switch (cost) {
+	case COST_UVICORN:
+		return stack_has(service, cost_name(COST_UVICORN));
+	case COST_AIOHTTP:
+		return aiohttp ? calls->http : 0;
+	case COST_AIOHTTP_WAITING:
+		return aiohttp ? fmin(calls->http, 1) : 0;
+	case COST_ASYNCPG:
+		return asyncpg ? calls->postgres : 0;
+	case COST_ASYNCPG_WAITING:
+		return asyncpg && !(aiohttp && calls->http > 0) ? fmin(calls->postgres, 1) : 0;
+	default:
+		return 0;
+	}
+}
+
 struct prior stack_uvloop_saves(const struct service *service, const struct prior *calibrated)
 {
 	const struct calls calls = calls_of(service);
@@ -354,14 +426,10 @@ struct prior stack_uvloop_saves(const struct service *service, const struct prio
 		return (struct prior){0};
 	for (size_t i = 0; i < sizeof(loop_pairs) / sizeof(*loop_pairs); i++) {
 		enum cost from = loop_pairs[i].asyncio, to = loop_pairs[i].uvloop;
-		double times = from == COST_UVICORN   ? 1
-			       : from == COST_AIOHTTP ? calls.http
-						      : calls.postgres;
 
-		if (stack_has(service, cost_name(from)) && known(calibrated, from) &&
-		    known(calibrated, to))
-			s += times * (cost_of(calibrated, from).estimate -
-				      cost_of(calibrated, to).estimate);
+		if (known(calibrated, from) && known(calibrated, to))
+			s += times_of(service, from, &calls) * (cost_of(calibrated, from).estimate -
+								cost_of(calibrated, to).estimate);
 	}
 	s = fmax(s, 0);
 	return (struct prior){s, s * factor.lo, s * factor.hi};

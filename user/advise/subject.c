@@ -459,10 +459,13 @@ static void warm_up(struct subject *s)
 {
 	struct evidence_sample *e = &s->evidence;
 	struct rhythm rhythm = s->loops ? rhythm_of_loops(s) : rhythm_of_workers(s);
-	struct prior each = warm_cost(s->service, s->opts->calibrated);
+	struct prior each = warm_cost(s->service);
+	struct pause_fit fit = {.known = false};
 	double factor;
 
-	s->warm = warm_up_of(&rhythm, &each);
+	if (!s->loops)
+		fit = warm_fit(s->service, s->seen);
+	s->warm = fit.known ? warm_up_measured(&rhythm, &fit) : warm_up_of(&rhythm, &each);
 	factor = warm_factor(&s->warm.share, NULL);
 	e->exact.cpu_s *= factor;
 	e->after_s *= factor;
@@ -521,6 +524,9 @@ int subject_of(const struct snapshot *snapshot, size_t service, const struct adv
 	s.service = &snapshot->services[service];
 	s.duration_s = seconds(snapshot->duration_ns);
 	s.rate_per_s = derive_rate_per_s(snapshot, s.service);
+	s.seen = s.service->requests.completed ? (double)derive_requests_seen(snapshot, s.service) /
+							 (double)s.service->requests.completed
+					       : 1;
 	s.evidence = (struct evidence_sample){
 		.duration_ns = snapshot->duration_ns,
 		.traces = s.service->traces.kept,

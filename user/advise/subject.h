@@ -19,6 +19,7 @@ struct subject {
 	const struct service *service;
 	const struct advice_opts *opts;
 	double duration_s, rate_per_s; /* of the interval; of requests completed in it */
+	double seen;	     /* of the requests counted, the share that was observed, 0..1 */
 	enum reason missing; /* what it lacks to be judged, or REASON_UNDEFINED: nothing */
 	double busy;	     /* of its workers' time, 0..1; NAN: not known */
 	bool loops;	     /* an event loop, alone or before a pool */

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "advise/kappa.h"
+#include "advise/pause_fit.h"
 #include "model/snapshot.h"
 
 /* How a service's processes run and sleep. */
@@ -26,19 +27,24 @@ struct warm_up {
 	struct prior share;   /* of its CPU, each 0..1, by sleeping before; zeros: nothing known */
 	struct prior waits_s; /* seconds of its CPU by sleeping within */
 	struct prior calls_s; /* of these, what waits of WARM_CALL_S each would not have added */
+	struct prior each_s;  /* added by a sleep of 1 ms */
+	bool measured;	      /* in this service; else each_s is a prior */
 };
 
 /* Calibrated costs of calls are of calls that wait so long. */
 #define WARM_CALL_S 1e-3
 
 /*
- * What waking up after 1 ms costs this service, in seconds: as measured of Python services, and
- * taken to hold for php-fpm, whose gains were further off without. Of others nothing was measured:
- * nothing is taken out.
+ * What a sleep of 1 ms adds, in seconds, by what is known of Python services; taken to hold for
+ * php-fpm. Of others nothing is known: zeros.
  */
-struct prior warm_cost(const struct service *service, const struct prior *calibrated);
+struct prior warm_cost(const struct service *service);
 
-/* each: as of warm_cost(). */
+/* What this service has shown of it, `seen` of whose requests were observed. */
+struct pause_fit warm_fit(const struct service *service, double seen);
+
+/* By what was measured, which is known; by a prior, as of warm_cost(). */
+struct warm_up warm_up_measured(const struct rhythm *rhythm, const struct pause_fit *fit);
 struct warm_up warm_up_of(const struct rhythm *rhythm, const struct prior *each);
 
 /* CPU that was measured becomes CPU under full load: times this, by the estimate or by a draw. */

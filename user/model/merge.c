@@ -90,6 +90,16 @@ static int merge_peers(struct service *dst, const struct service *src, uint32_t 
 	return 0;
 }
 
+static void merge_pauses(struct pause *dst, const struct pause *src)
+{
+	for (unsigned int i = 0; i < IOP_PAUSE_BINS; i++) {
+		dst[i].requests += src[i].requests;
+		dst[i].sum_ns += src[i].sum_ns;
+		dst[i].cpu_ns += src[i].cpu_ns;
+		dst[i].cpu_squares += src[i].cpu_squares;
+	}
+}
+
 static int merge_traces(struct traces *dst, const struct traces *src, int64_t shift_ns,
 			const uint32_t *peers)
 {
@@ -267,6 +277,7 @@ int service_merge_figures(struct service *dst, const struct service *src)
 {
 	merge_requests(&dst->requests, &src->requests);
 	dst->overlapped_io_ns += src->overlapped_io_ns;
+	merge_pauses(dst->pauses, src->pauses);
 	dst->moments.xx += src->moments.xx;
 	dst->moments.yy += src->moments.yy;
 	dst->moments.xy += src->moments.xy;

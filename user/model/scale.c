@@ -44,6 +44,16 @@ static void scale_peer(struct peer *peer, double factor)
 	scale_blocked(&peer->blocked, factor);
 }
 
+static void scale_pauses(struct pause *pauses, double factor)
+{
+	for (unsigned int i = 0; i < IOP_PAUSE_BINS; i++) {
+		scale(&pauses[i].requests, factor);
+		scale(&pauses[i].sum_ns, factor);
+		scale(&pauses[i].cpu_ns, factor);
+		pauses[i].cpu_squares *= factor;
+	}
+}
+
 static void scale_requests(struct requests *requests, double factor)
 {
 	scale(&requests->completed, factor);
@@ -84,6 +94,7 @@ void service_scale(struct service *service, double requests, double threads)
 	for (int i = 0; i < PART_COUNT; i++)
 		scale_dist(&service->parts[i], requests);
 	scale(&service->overlapped_io_ns, requests);
+	scale_pauses(service->pauses, requests);
 	service->moments.xx *= requests * requests;
 	service->moments.yy *= requests * requests;
 	service->moments.xy *= requests * requests;

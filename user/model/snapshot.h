@@ -19,6 +19,7 @@
 #include "in_flight.h"
 #include "model/hist.h"
 #include "model/trace.h"
+#include "pause.h"
 
 /* clang-format off */
 enum part {
@@ -64,6 +65,14 @@ struct ratio_moments {
  * last byte sent to first byte of the answer. */
 struct peer_load {
 	uint64_t operations, sum_ns;
+};
+
+/* Requests that began so long after their process had last begun or answered one: how long that
+ * was, their CPU with that of their threads since these had answered the last one, and the sum of
+ * its squares in s^2. */
+struct pause {
+	uint64_t requests, sum_ns, cpu_ns;
+	double cpu_squares;
 };
 
 /* Waits other than for readiness that stopped an event loop, and with it all its requests. */
@@ -185,6 +194,7 @@ struct service {
 	struct workers workers;
 	struct evidence evidence;
 	struct surroundings surroundings;
+	struct pause pauses[IOP_PAUSE_BINS];	 /* by pause_bin(); not of event loops */
 	struct blocked blocked[PART_WAIT_COUNT]; /* by class */
 	char *blocking_file; /* name of the file of the longest disk wait among these, or NULL */
 	struct peer *peers;

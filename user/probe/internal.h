@@ -23,6 +23,7 @@ struct probe_service {
 	uint64_t cpu_ns, cpu_observed_ns;
 	struct dist dists[IOP_DISTS]; /* buckets alone */
 	struct iop_blocked blocked[IOP_WAITS];
+	struct iop_pause pauses[IOP_PAUSE_BINS];
 };
 
 /* One program's statistics as last reported. */

@@ -144,6 +144,7 @@ static int set_sizes(struct ioprof_bpf *skel, const struct programs_opts *opts)
 		{skel->maps.processes, opts->max_processes},
 		{skel->maps.blocked, opts->n_services * IOP_WAITS},
 		{skel->maps.backlogs, opts->n_services},
+		{skel->maps.pauses, opts->n_services * IOP_PAUSE_BINS},
 		{skel->maps.sampling, opts->n_services},
 		{skel->maps.traces, trace_rows(opts->n_services)},
 		{skel->maps.tails, trace_tails(opts->n_services)},

@@ -157,6 +157,26 @@ static int read_maxima(struct probe *probe, uint32_t epoch, uint32_t index, stru
 	return r;
 }
 
+/* Squares as in the moments. Corrections can leave a sum a little less than nothing. */
+static int read_pauses(struct probe *probe, uint32_t index, struct service *service)
+{
+	double unit2 = MOMENT_UNIT_S * MOMENT_UNIT_S;
+
+	for (uint32_t i = 0; i < IOP_PAUSE_BINS; i++) {
+		struct iop_pause *past = &probe->services[index].pauses[i], now;
+		struct pause *pause = &service->pauses[i];
+		uint32_t key = index * IOP_PAUSE_BINS + i;
+
+		if (bpf_map_lookup_elem(bpf_map__fd(probe->skel->maps.pauses), &key, &now))
+			return -errno;
+		pause->requests = TAKE_COUNTER(past, &now, requests);
+		pause->sum_ns = TAKE_COUNTER(past, &now, pause_ns);
+		pause->cpu_ns = TAKE_COUNTER(past, &now, cpu_ns);
+		pause->cpu_squares = (double)TAKE_COUNTER(past, &now, cpu_squares) * unit2;
+	}
+	return 0;
+}
+
 static int find_listeners(struct probe *probe, struct snapshot *s)
 {
 	struct iop_listener key, *previous = NULL;
@@ -237,6 +257,9 @@ static int read_service(struct probe *probe, uint32_t epoch, uint32_t index,
 	if (r < 0)
 		return r;
 	r = read_maxima(probe, epoch, index, service);
+	if (r < 0)
+		return r;
+	r = read_pauses(probe, index, service);
 	if (r < 0)
 		return r;
 	threads_cpu(probe->threads, index, &cpu_ns, &cpu_observed_ns);

@@ -130,6 +130,40 @@ static void read_loads(const struct json_cursor *from, struct peer *peer)
 	}
 }
 
+/* Not in documents of before they were counted. */
+static void read_pauses(const struct json_cursor *from, struct service *service)
+{
+	const int64_t last = (int64_t)pause_floor(IOP_PAUSE_BINS - 1);
+	struct json_cursor array;
+	int64_t least = 0;
+	size_t n;
+
+	if (!json_cursor_has(from, "pauses"))
+		return;
+	array = member(from, "pauses");
+	n = json_cursor_length(&array, IOP_PAUSE_BINS);
+	for (size_t i = 0; i < n && json_cursor_sound(&array); i++) {
+		struct json_cursor row = json_cursor_element(&array, i);
+		struct json_cursor at = json_cursor_element(&row, 0);
+		struct json_cursor requests = json_cursor_element(&row, 1);
+		struct json_cursor sum = json_cursor_element(&row, 2);
+		struct json_cursor cpu = json_cursor_element(&row, 3);
+		struct json_cursor squares = json_cursor_element(&row, 4);
+		int64_t floor_ns = json_cursor_integer(&at, least, last);
+		unsigned int bin = pause_bin((uint64_t)floor_ns);
+
+		if (json_cursor_sound(&at) && pause_floor(bin) != (uint64_t)floor_ns)
+			json_cursor_fail(&at, "is not where a row begins");
+		service->pauses[bin] = (struct pause){
+			.requests = (uint64_t)json_cursor_integer(&requests, 0, INT64_MAX),
+			.sum_ns = (uint64_t)json_cursor_integer(&sum, 0, INT64_MAX),
+			.cpu_ns = (uint64_t)json_cursor_integer(&cpu, 0, INT64_MAX),
+			.cpu_squares = json_cursor_real(&squares, 0),
+		};
+		least = floor_ns + 1;
+	}
+}
+
 static void read_peer(const struct json_cursor *from, struct service *service)
 {
 	struct json_cursor at = member(from, "address");
@@ -375,6 +409,7 @@ void document_read_service(const struct json_cursor *from, struct service *servi
 	for (enum part i = 0; i < PART_COUNT; i++)
 		document_read_dist(&parts, part_name(i), &service->parts[i]);
 	service->overlapped_io_ns = json_cursor_count(from, "overlapped_io_ns");
+	read_pauses(from, service);
 	read_moments(from, &service->moments);
 	service->cpu_ns = json_cursor_count(from, "cpu_total_ns");
 	service->cpu_observed_ns = json_cursor_count(from, "cpu_observed_ns");

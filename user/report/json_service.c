@@ -160,6 +160,34 @@ static json_t *loads(const struct peer *peer)
 	return TAKE(array);
 }
 
+static bool pause_is_empty(const struct pause *p)
+{
+	/* What an earlier interval counted may have taken more CPU since. */
+	return !p->requests && !p->sum_ns && !p->cpu_ns && !(p->cpu_squares > 0);
+}
+
+/* [[pause at least, requests, sum_ns, cpu_ns, squares], ...] of the bins that are not empty. */
+static json_t *pauses(const struct service *service)
+{
+	_cleanup_(json_value_freep) json_t *array = json_array();
+
+	for (unsigned int i = 0; i < IOP_PAUSE_BINS; i++) {
+		const struct pause *pause = &service->pauses[i];
+		json_t *row;
+
+		if (pause_is_empty(pause))
+			continue;
+		row = json_pack("[ooooo]", json_value_integer(pause_floor(i)),
+				json_value_integer(pause->requests),
+				json_value_integer(pause->sum_ns),
+				json_value_integer(pause->cpu_ns),
+				json_value_real(pause->cpu_squares));
+		if (json_array_append_new(array, row) < 0)
+			return NULL;
+	}
+	return TAKE(array);
+}
+
 static json_t *peers(const struct service *service)
 {
 	uint64_t completed = service->requests.completed;
@@ -262,7 +290,7 @@ json_t *json_service(const struct snapshot *s, const struct service *service,
 	bool no_traces = opts && opts->no_traces;
 
 	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-			 "s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			 "name", json_value_string(service->name),
 			 "pids", pids(service),
 			 "concurrency_model", concurrency_name(derive_concurrency(service)),
@@ -274,6 +302,7 @@ json_t *json_service(const struct snapshot *s, const struct service *service,
 			 "per_request", per_request(service),
 			 "parts_s", parts(service),
 			 "overlapped_io_ns", json_value_integer(service->overlapped_io_ns),
+			 "pauses", pauses(service),
 			 "cpu_total_s", json_value_seconds(service->cpu_ns),
 			 "cpu_total_ns", json_value_integer(service->cpu_ns),
 			 "cpu_observed_ns", json_value_integer(service->cpu_observed_ns),
