@@ -23,6 +23,13 @@ def calibrate(config, *args, **variables):
     return ioprof_run.run("calibrate", *args, env={**env, "XDG_CONFIG_HOME": str(config), **variables})
 
 
+def open_to_all(folder):
+    """Up to the root: who measures is nobody."""
+    for parent in folder.parents:
+        if parent.stat().st_uid == 0 and parent != Path("/"):
+            parent.chmod(parent.stat().st_mode | 0o011)
+
+
 def scratch_folders():
     return set(Path("/tmp").glob("ioprof-calibrate-*"))
 
@@ -42,7 +49,8 @@ def test_measures_what_is_here(measured):
     document = json.loads(file.read_text())
     costs = document["costs_s"]
     # What scripts/install-deps installs is found.
-    assert {"operation on asyncio", "gunicorn", "uvicorn", "requests", "aiohttp"} <= set(costs)
+    assert {"operation on asyncio", "gunicorn", "flask", "uvicorn", "starlette", "requests", "aiohttp",
+            "requests, request that waits", "aiohttp, request that waits"} <= set(costs)
     for name, (lo, estimate, hi) in costs.items():
         assert lo <= estimate <= hi, name
     # Known without measuring: asyncio's own work is a small part of a call through aiohttp.
@@ -55,11 +63,32 @@ def test_whole_run_measures_other_runtimes(config):
     result = calibrate(config)
     assert result.returncode == 0, result.stderr
     costs = json.loads((config / "ioprof/calibration.json").read_text())["costs_s"]
-    assert {"wake-up after 1 ms", "flask", "psycopg2", "asyncpg", "operation on Node", "php-fpm", "curl in PHP",
-            "php-fpm, request that waits", "Node's HTTP server", "Node's HTTP client"} <= set(costs)
+    assert {"flask", "fastapi", "operation on Node", "uvicorn on uvloop", "php-fpm", "php-fpm, request that waits",
+            "curl in PHP", "Node's HTTP server", "Node's HTTP server, request that waits", "Node's HTTP client",
+            "requests, per connection", "requests, per environment variable"} <= set(costs)
+    # What a request takes that waits is each library's.
+    for client in ("http.client", "urllib3", "requests", "httpx", "psycopg2", "aiohttp", "asyncpg", "aiohttp on uvloop",
+                   "asyncpg on uvloop"):
+        assert {client, f"{client}, request that waits"} <= set(costs)
     # A bare request costs something anywhere, and a call through a library more than a bare turn of 64 bytes.
     assert all(costs[server][1] > 0 for server in ("php-fpm", "Node's HTTP server", "gunicorn", "uvicorn"))
     assert all(costs[client][1] > 5e-6 for client in ("curl in PHP", "Node's HTTP client", "requests", "aiohttp"))
+
+
+def test_leaves_out_what_fails(config, tmp_path):
+    """A library whose calls fail, a framework that cannot be imported: the rest is measured."""
+    os.chmod(tmp_path, 0o755)
+    open_to_all(tmp_path)
+    (tmp_path / "requests.py").write_text("def Session():\n    raise OSError\n")
+    (tmp_path / "starlette.py").write_text("raise ImportError\n")
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={tmp_path} exec /usr/bin/python3 "$@"\n')
+    python.chmod(0o755)
+    result = calibrate(config, "--quick", f"--python={python}")
+    assert result.returncode == 0, result.stderr
+    costs = json.loads((config / "ioprof/calibration.json").read_text())["costs_s"]
+    assert {"gunicorn", "flask", "uvicorn", "aiohttp"} <= set(costs)
+    assert not [name for name in costs if "requests" in name or "starlette" in name]
 
 
 def test_shows_it_again(measured):
@@ -105,9 +134,7 @@ def test_runs_as_nobody(config, tmp_path):
     says.write_text("#!/bin/sh\nprintf '{\"component\": \"%s\", \"version\": \"%s\"}\\n' \"$(id -u)\" \"$(stat -c %u .)\"\n"
                     "printf '{\"cost\": \"gunicorn\", \"us\": [1]}\\n'\n")
     says.chmod(0o755)
-    for parent in tmp_path.parents:
-        if parent.stat().st_uid == 0 and parent != Path("/"):
-            parent.chmod(parent.stat().st_mode | 0o011)
+    open_to_all(tmp_path)
     result = calibrate(config, f"--python={says}")
     assert result.returncode == 0, result.stderr
     assert f"Found {NOBODY} {NOBODY}" in result.stdout

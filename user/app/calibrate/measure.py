@@ -3,14 +3,15 @@
 
 usage: measure.py [--quick]
 
-Prints one line of JSON per cost: {"cost": NAME, "us": [a, b, c]}, the name one of kappa.def's, each figure from a run
-of its own; and {"component": NAME, "version": V} for what was found. What is missing or fails is left out. Everything
-happens on the loopback and in the current directory; children end with this process.
+Prints one line of JSON per cost: {"cost": NAME, "us": [a, b, c]}, the name one of kappa.def's, each figure from a third
+of the runs; and {"component": NAME, "version": V} for what was found. What is missing or fails is left out. Everything
+happens on the loopback and in the current directory; children end with this process. gunicorn and uvicorn load this
+file, too: it holds what they serve.
 
 An operation is 64 bytes sent and 64 received on a TCP connection, as a small query or call. A server's request is HTTP,
-with an application that does nothing; a framework's cost is what it adds to that, and a client library's what four calls
-within the request add, a quarter of it: measured in a server under load, where it is up to twice that of a loop that does
-nothing but call, from warm caches.
+with an application that does nothing; a framework's cost is what it adds to that. A client library is measured in a
+server under load, where it takes up to twice what it does in a loop that only calls, from warm caches; and what a
+request takes more that waits is the library's, too, as it has used the caches meanwhile.
 """
 
 import asyncio
@@ -18,9 +19,9 @@ import collections
 import concurrent.futures
 import contextlib
 import ctypes
-import importlib
+import functools
+import importlib.util
 import json
-import math
 import os
 import selectors
 import shutil
@@ -35,18 +36,20 @@ import time
 from pathlib import Path
 
 QUICK = "--quick" in sys.argv[1:]
-RUNS = 2 if QUICK else 3
-RUN_S = 0.1 if QUICK else 0.15  # of wall time, each run of each cost
+RUNS = 3 if QUICK else 9
+RUN_S = 0.03  # of wall time, each run of each cost
 CONCURRENCY = 16  # of loops and pools: as many turns at once
-DELAY_S = 0.001  # after which HTTP and PostgreSQL answer: a call makes its caller wait
-CLIENTS = 32  # of a server under load
+CLIENTS = 16  # of a server under load
+WORKERS = 4  # of a server with processes
 CALLS = 4  # of a client library in a request
-VARIABLES = 100  # by which an environment is made larger
-PAUSES_S = (0.002, 0.008, 0.032)  # before requests that find the server asleep
+MODULES = ["gunicorn", "uvicorn", "flask", "starlette", "requests", "aiohttp"] + ([] if QUICK else [
+    "django", "fastapi", "uvloop", "urllib3", "httpx", "psycopg2", "asyncpg"])
+VARIABLES = [f"VARIABLE_{i}" for i in range(100)]  # by which an environment is made larger
+COMPILED = 2000  # requests, after which Node has compiled what answers them
 MESSAGE = b"x" * 64
-REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: calibrate\r\nAccept: */*\r\n\r\n"
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\ndone\n"
 PR_SET_PDEATHSIG = 1
+NODE_SERVER = "Node's HTTP server"
 
 
 def tell(**fact):
@@ -57,6 +60,7 @@ def die_with_parent():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+FOLDER, MODULE = str(Path(__file__).resolve().parent), Path(__file__).stem
 CPUS = sorted(os.sched_getaffinity(0))
 
 
@@ -70,9 +74,9 @@ def keep_off_the_servers(pid):
     os.sched_setaffinity(pid, CPUS[1:] or CPUS)
 
 
-def version_of(module):
+def tell_version(module):
     version = getattr(importlib.import_module(module), "__version__", None)
-    return version if isinstance(version, str) else "?"
+    tell(component=module, version=version if isinstance(version, str) else "?")
 
 
 # ---- peers: one process, three ports ----
@@ -148,14 +152,8 @@ def serve(kinds):
     selector = selectors.DefaultSelector()
     for server, kind in kinds:
         selector.register(server, selectors.EVENT_READ, kind)
-    late = collections.deque()  # what is due, all equally late
     while True:
-        events = selector.select(max(0, late[0][0] - time.monotonic()) if late else None)
-        while late and late[0][0] <= time.monotonic():
-            _, client, answer = late.popleft()
-            with contextlib.suppress(OSError):
-                client.sendall(answer)
-        for key, _ in events:
+        for key, _ in selector.select():
             if isinstance(key.data, type):
                 try:
                     client, _ = key.fileobj.accept()
@@ -166,11 +164,7 @@ def serve(kinds):
                 continue
             try:
                 data = key.fileobj.recv(65536)
-                answer = key.data.feed(data)
-                if answer and not isinstance(key.data, Echo):
-                    late.append((time.monotonic() + DELAY_S, key.fileobj, answer))
-                elif answer:
-                    key.fileobj.sendall(answer)
+                key.fileobj.sendall(key.data.feed(data))
             except OSError:
                 data = b""
             if not data:
@@ -179,16 +173,18 @@ def serve(kinds):
 
 
 def start_peers():
-    """An echo, an HTTP and a PostgreSQL peer in a process of their own: its PID, and their ports."""
+    """An echo, an HTTP and a PostgreSQL peer in a process of their own: its PID, and the echo's port. The others' are in
+    the environment."""
     kinds = [(listen(), Echo), (listen(), Http), (listen(), Postgres)]
     pid = os.fork()
     if pid == 0:
         die_with_parent()
         serve(kinds)
-    ports = [server.getsockname()[1] for server, _ in kinds]
+    echo_port, *ports = [str(server.getsockname()[1]) for server, _ in kinds]
+    os.environ.update(zip(("HTTP_PORT", "POSTGRES_PORT"), ports))
     for server, _ in kinds:
         server.close()
-    return pid, ports
+    return pid, echo_port
 
 
 # ---- measuring ----
@@ -224,12 +220,14 @@ async def timed_loop(turn):
 
 
 def less(runs, *others):
-    """What is left of runs without the medians of others."""
-    return [run - sum(map(statistics.median, others)) for run in runs]
+    """What is left of each run without that of the others."""
+    return [run - sum(other) for run, *other in zip(runs, *others)]
 
 
 def report(cost, runs):
-    tell(cost=cost, us=[round(run, 3) for run in runs])
+    """As three figures, of each third of the runs the median: others slow the machine down for moments."""
+    third = len(runs) // 3
+    tell(cost=cost, us=[round(statistics.median(runs[i:i + third]), 3) for i in range(0, len(runs), third)])
 
 
 def attempt(measure, *args):
@@ -309,9 +307,8 @@ async def hops():
         return await timed_loop(lambda _: loop.run_in_executor(pool, int))
 
 
-def with_uvloop(port):
+def on_uvloop(port):
     import uvloop
-    tell(component="uvloop", version=version_of("uvloop"))
     loop = uvloop.new_event_loop()
     try:
         return loop.run_until_complete(streams(port))
@@ -319,145 +316,208 @@ def with_uvloop(port):
         loop.close()
 
 
-# ---- servers and frameworks ----
+# ---- what gunicorn and uvicorn serve: they load this file ----
 
-WSGI = """
-def call():
-    pass
+def wsgi(path, call, calls):
+    def app(environ, start):
+        for _ in range(calls):
+            call()
+        start("200 OK", [("Content-Type", "application/json"), ("Content-Length", "2")])
+        return [b"{}"]
 
-{client}
-def app(environ, start):
-    for _ in range({calls}):
-        call()
-    start("200 OK", [("Content-Type", "application/json"), ("Content-Length", "2")])
-    return [b"{{}}"]
-"""
-FLASK = """
-import flask
-app = flask.Flask(__name__)
-def call():
-    pass
+    return app
 
-{client}
-@app.get("/")
-def handle():
-    for _ in range({calls}):
-        call()
-    return flask.jsonify(ok=True)
-"""
-DJANGO = """
-import django.conf, django.core.wsgi, django.http, django.urls
-django.conf.settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY="x")
-urlpatterns = [django.urls.path("", lambda request: django.http.JsonResponse({{"ok": True}}))]
-app = django.core.wsgi.get_wsgi_application()
-"""
-ASGI = """
-async def call():
-    pass
 
-{client}
-async def app(scope, receive, send):
-    if scope["type"] == "http":
-        for _ in range({calls}):
+def with_flask(path, call, calls):
+    import flask
+    app = flask.Flask(__name__)
+
+    @app.get(path)
+    def handle():
+        for _ in range(calls):
+            call()
+        return flask.jsonify(ok=True)
+
+    return app
+
+
+def with_django(path, call, calls):
+    import django.conf
+    import django.core.wsgi
+    import django.http
+    import django.urls
+
+    class Urls:
+        urlpatterns = [django.urls.path(path[1:], lambda request: django.http.JsonResponse({"ok": True}))]
+
+    django.conf.settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=Urls, SECRET_KEY="x")
+    return django.core.wsgi.get_wsgi_application()
+
+
+def asgi(path, call, calls):
+    async def app(scope, receive, send):
+        for _ in range(calls):
             await call()
         headers = [(b"content-type", b"application/json"), (b"content-length", b"2")]
-        await send({{"type": "http.response.start", "status": 200, "headers": headers}})
-        await send({{"type": "http.response.body", "body": b"{{}}"}})
-"""
-STARLETTE = """
-import starlette.applications, starlette.responses, starlette.routing
-async def call():
-    pass
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"{}"})
 
-{client}
-async def handle(request):
-    for _ in range({calls}):
-        await call()
-    return starlette.responses.JSONResponse({{}})
-app = starlette.applications.Starlette(routes=[starlette.routing.Route("/", handle)])
-"""
-FASTAPI = """
-import fastapi
-app = fastapi.FastAPI()
-@app.get("/")
-async def handle():
-    return {{}}
-"""
+    return app
 
 
-# What a request calls, by client library: URL, HOST and PORT are filled in.
-SYNC_CLIENTS = {
-    "http.client": """
-import http.client
-connection = http.client.HTTPConnection("HOST", PORT)
-def call():
-    connection.request("GET", "/")
-    connection.getresponse().read()
-""",
-    "urllib3": """
-import urllib3
-pool = urllib3.PoolManager()
-def call():
-    pool.request("GET", "URL").data
-""",
-    "requests": """
-import requests
-session = requests.Session()
-def call():
-    session.get("URL").content
-""",
-    "httpx": """
-import httpx
-client = httpx.Client()
-def call():
-    client.get("URL").content
-""",
-    "psycopg2": """
-import psycopg2
-connection = None
-def call():
-    global connection
-    if connection is None:
-        connection = psycopg2.connect(host="HOST", port=PORT, user="u", dbname="d", sslmode="disable",
-                                      gssencmode="disable")
-        connection.autocommit = True
-    with connection.cursor() as cursor:
-        cursor.execute("select 7")
-        cursor.fetchall()
-""",
-}
-LOOP_CLIENTS = {
-    "aiohttp": """
-import aiohttp
-session = None
-async def call():
-    global session
-    if session is None:
-        session = aiohttp.ClientSession()
-    async with session.get("URL") as response:
-        await response.read()
-""",
-    "asyncpg": """
-import asyncpg
-connections = []
-async def call():
-    connection = connections.pop() if connections else await asyncpg.connect(
-        host="HOST", port=PORT, user="u", database="d", ssl=False)
-    await connection.fetch("select 7")
-    connections.append(connection)
-""",
-}
+def with_starlette(path, call, calls):
+    import starlette.applications
+    import starlette.responses
+    import starlette.routing
+
+    async def handle(request):
+        for _ in range(calls):
+            await call()
+        return starlette.responses.JSONResponse({})
+
+    return starlette.applications.Starlette(routes=[starlette.routing.Route(path, handle)])
 
 
-def cpu_of(pid):
-    """CPU seconds of a process and its children so far."""
-    pids = [pid]
-    for parent in pids:
-        for children in Path(f"/proc/{parent}/task").glob("*/children"):
-            pids += map(int, children.read_text().split())
-    accounts = [account for each in pids for account in Path(f"/proc/{each}/task").glob("*/schedstat")]
-    return sum(int(account.read_text().split()[0]) for account in accounts) / 1e9
+def with_fastapi(path, call, calls):
+    import fastapi
+    app = fastapi.FastAPI()
 
+    @app.get(path)
+    async def handle():
+        return {}
+
+    return app
+
+
+def url():
+    return f"http://127.0.0.1:{os.environ['HTTP_PORT']}/"
+
+
+def call_http_client():
+    import http.client
+    connection = http.client.HTTPConnection("127.0.0.1", int(os.environ["HTTP_PORT"]))
+
+    def call():
+        connection.request("GET", "/")
+        connection.getresponse().read()
+
+    return call
+
+
+def call_urllib3():
+    import urllib3
+    pool, address = urllib3.PoolManager(), url()
+    return lambda: pool.request("GET", address).data
+
+
+def call_requests(more=False):
+    """In a larger environment if there shall be more variables."""
+    import requests
+    session, address = requests.Session(), url()
+
+    def call():
+        if (VARIABLES[0] in os.environ) != more:
+            for name in VARIABLES:
+                if more:
+                    os.environ[name] = "10.0.0.1"
+                else:
+                    del os.environ[name]
+        session.get(address).content
+
+    return call
+
+
+def call_requests_get():
+    import requests
+    address = url()
+    return lambda: requests.get(address).content
+
+
+def call_httpx():
+    import httpx
+    client, address = httpx.Client(), url()
+    return lambda: client.get(address).content
+
+
+def call_psycopg2():
+    import psycopg2
+    connection = None
+
+    def call():
+        nonlocal connection
+        if connection is None:
+            connection = psycopg2.connect(host="127.0.0.1", port=os.environ["POSTGRES_PORT"], user="u", dbname="d",
+                                          sslmode="disable", gssencmode="disable")
+            connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("select 7")
+            cursor.fetchall()
+
+    return call
+
+
+def call_aiohttp():
+    import aiohttp
+    address = url()
+    session = functools.lru_cache(None)(aiohttp.ClientSession)  # one, made on the loop
+
+    async def call():
+        async with session().get(address) as response:
+            await response.read()
+
+    return call
+
+
+def call_asyncpg():
+    import asyncpg
+    connections = []
+
+    async def call():
+        connection = connections.pop() if connections else await asyncpg.connect(
+            host="127.0.0.1", port=int(os.environ["POSTGRES_PORT"]), user="u", database="d", ssl=False)
+        await connection.fetch("select 7")
+        connections.append(connection)
+
+    return call
+
+
+WSGI = {"bare": wsgi, "flask": with_flask, "django": with_django}
+ASGI = {"bare": asgi, "starlette": with_starlette, "fastapi": with_fastapi}
+SYNC_CLIENTS = {"http.client": call_http_client, "urllib3": call_urllib3, "httpx": call_httpx,
+                "psycopg2": call_psycopg2, "requests": call_requests, "requests.get": call_requests_get,
+                "requests+variables": lambda: call_requests(True)}
+LOOP_CLIENTS = {"aiohttp": call_aiohttp, "asyncpg": call_asyncpg}
+
+
+def path_of(route):
+    """Of requests that a framework answers after calls through a client library: (framework, client, calls)."""
+    return "/" + "/".join(map(str, route))
+
+
+def applications(frameworks, clients):
+    def application(path):
+        _, framework, client, calls = path.split("/")
+        return frameworks[framework](path, clients[client]() if int(calls) else None, int(calls))
+
+    return {path: attempt(application, path) for path in os.environ["PATHS"].split()}
+
+
+def sync_app():
+    by_path = applications(WSGI, SYNC_CLIENTS)
+    return lambda environ, start: by_path[environ["PATH_INFO"]](environ, start)
+
+
+def loop_app():
+    by_path = applications(ASGI, LOOP_CLIENTS)
+
+    async def app(scope, receive, send):
+        if scope["type"] == "http":
+            await by_path[scope["path"]](scope, receive, send)
+
+    return app
+
+
+# ---- servers ----
 
 class Client:
     """One that asks again and again, on a kept connection or a new one where the server closes it."""
@@ -465,19 +525,23 @@ class Client:
     def __init__(self, port):
         self.port, self.connection = port, None
 
-    def ask(self):
+    @staticmethod
+    def request(path):
+        return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: calibrate\r\nAccept: */*\r\n\r\n".encode()
+
+    def ask(self, path):
         if self.connection is None:
             self.connection = connect(self.port)
             self.connection.settimeout(5)
-        self.connection.sendall(REQUEST)
+        self.connection.sendall(self.request(path))
 
     def take_answer(self):
         response = b""
         while not response.rstrip().endswith((b"}", b"}\r\n0")):  # the latter in chunks
             data = self.connection.recv(65536)
-            if not data:
-                raise OSError(f"no answer: {response[:80]!r}")
             response += data
+            if not data or not response.startswith(b"HTTP/1.1 200 "):
+                raise OSError(f"no answer: {response[:80]!r}")
         if b"connection: close" in response.lower():
             self.close()
 
@@ -490,13 +554,12 @@ class Client:
 class FastCgiClient(Client):
     """The same as a web server asks php-fpm, which closes each connection."""
 
-    def ask(self):
-        variables = {"SCRIPT_FILENAME": f"{os.getcwd()}/{PHP_SCRIPT}", "REQUEST_METHOD": "GET", "REQUEST_URI": "/"}
-        pairs = b"".join(bytes([len(name), len(value)]) + name.encode() + value.encode() for name, value in variables.items())
-        self.connection = connect(self.port)
-        self.connection.settimeout(5)
-        self.connection.sendall(self.record(1, struct.pack("!HB5x", 1, 0)) + self.record(4, pairs) + self.record(4)
-                                + self.record(5))
+    @classmethod
+    def request(cls, path):
+        variables = {"SCRIPT_FILENAME": f"{os.getcwd()}/{PHP_SCRIPT}", "REQUEST_METHOD": "GET", "REQUEST_URI": path}
+        pairs = b"".join(bytes([len(name), len(value)]) + name.encode() + value.encode()
+                         for name, value in variables.items())
+        return cls.record(1, struct.pack("!HB5x", 1, 0)) + cls.record(4, pairs) + cls.record(4) + cls.record(5)
 
     @staticmethod
     def record(kind, content=b""):
@@ -511,200 +574,82 @@ class FastCgiClient(Client):
         self.close()
 
 
-def requests_at(port, seconds, kind=Client):
-    """From so many clients, in turn: a server that answers in order always has the next one waiting, as at its capacity."""
-    clients, n, end = [kind(port) for _ in range(CLIENTS)], 0, time.monotonic() + seconds
-    for client in clients:
-        client.ask()
-    while time.monotonic() < end:
-        for client in clients:
-            client.take_answer()
-            client.ask()
-            n += 1
-    for client in clients:
-        client.take_answer()
-        client.close()
-    return n + len(clients)
+def family(pid):
+    """A process and its descendants."""
+    pids = [pid]
+    for parent in pids:
+        for children in Path(f"/proc/{parent}/task").glob("*/children"):
+            pids += map(int, children.read_text().split())
+    return pids
 
 
-def after_pauses(server, port, pause_s):
-    """CPU, us, of a request that finds its server asleep for so long."""
-    with contextlib.closing(Client(port)) as client:
-        n, end = 0, time.monotonic() + 2 * RUN_S
-        cpu = cpu_of(server)
-        while time.monotonic() < end:
-            client.ask()
-            client.take_answer()
-            time.sleep(pause_s)
-            n += 1
-        return (cpu_of(server) - cpu) / n * 1e6
+class Server:
+    """One that argv(port) starts, on a processor of its own as far as there are any; and what it is asked."""
 
+    def __init__(self, name, argv, routes):
+        self.name, self.routes = name, routes
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        self.clients = [(FastCgiClient if argv is php else Client)(self.port) for _ in range(CLIENTS)]
+        self.process = subprocess.Popen(argv(self.port), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL, preexec_fn=start_server,
+                                        env={**os.environ, "PATHS": " ".join(map(path_of, routes))})
 
-@contextlib.contextmanager
-def serving(name, source, argv, variables=0):
-    """PID and port of a server that argv(port, app) starts on the module NAME.py, with so many variables more."""
-    Path(f"{name}.py").write_text(source)
-    with running(name, lambda port: argv(port, f"{name}:app"), Client, variables) as (server, port):
-        yield server, port
-
-
-@contextlib.contextmanager
-def running(name, argv, kind, variables=0):
-    """The same of a server that argv(port) starts, asked by clients of a kind until every worker has done some."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(argv(port), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL, preexec_fn=start_server,
-                              env={**os.environ, **{f"VARIABLE_{i}": "10.0.0.1" for i in range(variables)}})
-    try:
-        deadline = time.monotonic() + 5
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise OSError(f"{name} did not start")
+    def await_start(self):
+        for _ in range(500):
+            with contextlib.suppress(OSError):
+                connect(self.port).close()
+                return True
+            if self.process.poll() is not None:
+                break
             time.sleep(0.02)
-        requests_at(port, 2 * RUN_S, kind)
-        yield server.pid, port
-    finally:
-        server.terminate()
+        raise OSError(f"{self.name} did not start")
+
+    def end(self):
+        for pid in family(self.process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+
+    def cpu_s(self):
+        """Of all its processes so far."""
+        return sum(int(account.read_text().split()[0]) for pid in family(self.process.pid)
+                   for account in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+
+    def serve(self, route):
+        """How many requests it answers: it always has the next one waiting, as at its capacity."""
+        waiting, n, path, end = collections.deque(self.clients), 0, path_of(route), time.monotonic() + RUN_S
         try:
-            server.wait(3)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+            for client in waiting:
+                client.ask(path)
+            while waiting:
+                client = waiting.popleft()
+                client.take_answer()
+                n += 1
+                if time.monotonic() < end:
+                    client.ask(path)
+                    waiting.append(client)
+        except OSError:
+            for client in self.clients:
+                client.close()
+            raise
+        return n
+
+    def us_per_request(self, route):
+        cpu_s = self.cpu_s()
+        n = self.serve(route)
+        return (self.cpu_s() - cpu_s) / n * 1e6
 
 
-def loaded(server, port, kind=Client):
-    """CPU per request, us, of a server that always has the next one waiting."""
-    runs = []
-    for _ in range(RUNS):
-        cpu = cpu_of(server)
-        n = requests_at(port, RUN_S, kind)
-        runs.append((cpu_of(server) - cpu) / n * 1e6)
-    return runs
-
-
-def serve_app(name, source, argv, variables=0):
-    with serving(name, source, argv, variables) as (server, port):
-        return loaded(server, port)
-
-
-def gunicorn(port, app, workers=4):
+def gunicorn(port):
     # Loaded before it is forked, or some workers would still be loading it while others are measured.
     return [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--log-level", "critical", "--preload",
-            "--worker-tmp-dir", os.getcwd(), "--workers", str(workers), app]
+            "--worker-tmp-dir", os.getcwd(), "--workers", str(WORKERS), "--pythonpath", FOLDER, f"{MODULE}:sync_app()"]
 
 
-def one_worker(port, app):
-    return gunicorn(port, app, 1)
-
-
-def uvicorn(port, app, loop="asyncio"):
+def uvicorn(port, loop="asyncio"):
     return [sys.executable, "-m", "uvicorn", "--port", str(port), "--loop", loop, "--no-access-log", "--log-level",
-            "critical", app]
-
-
-def uvicorn_on_uvloop(port, app):
-    return uvicorn(port, app, "uvloop")
-
-
-def source_with(template, client="", calls=0, port=0):
-    client = client.replace("URL", f"http://127.0.0.1:{port}/").replace("HOST", "127.0.0.1").replace("PORT", str(port))
-    return template.format(client=client, calls=calls)
-
-
-def environment(source, server, runs):
-    """What the variables of this environment take of a call, having reported it for one."""
-    larger = serve_app("in_environment", source, server, VARIABLES)
-    each = [run / CALLS / VARIABLES for run in less(larger, runs)]
-    report("requests, per environment variable", each)
-    return [run * len(os.environ) for run in each]
-
-
-def connecting(client, template, server, port, runs):
-    """What a call takes more that opens a connection of its own."""
-    each_anew = client.replace("session = requests.Session()\n", "").replace("session.get", "requests.get")
-    anew = serve_app("connecting", source_with(template, each_anew, CALLS, port), server)
-    report("requests, per connection", [run / CALLS for run in less(anew, runs)])
-
-
-def clients(server, template, free, libraries, ports, extra, where=""):
-    """Per call in a server, above its requests without, and without what a loop costs per operation. Besides, the first
-    library there is, what each call through it takes in all, and what a request takes more that has any."""
-    found, each, waiting, first = {}, [0], [0], None
-    for name, client in libraries.items():
-        if QUICK and name not in ("requests", "aiohttp"):
-            continue
-        module = name.split(".")[0]
-        if attempt(importlib.import_module, module) is None:
-            continue
-        port = ports["postgres" if name in ("psycopg2", "asyncpg") else "http"]
-        source = source_with(template, client, CALLS, port)
-        runs = attempt(serve_app, f"with_{module}", source, server)
-        if not runs:
-            continue
-        if not QUICK and not first:
-            # What the first call adds beyond the others is the waiting's, whichever the client is.
-            once = attempt(serve_app, "once", source_with(template, client, 1, port), server)
-            each, first = [run / (CALLS - 1) for run in less(runs, once)] if once else [0], client
-            waiting = less(once, free, each) if once else [0]
-        found[name] = less([run / CALLS for run in less(runs, free, waiting)], extra)
-        if name == "requests" and not QUICK:
-            attempt(connecting, client, template, server, port, runs)
-            found[name] = less(found[name], attempt(environment, source, server, runs) or [0])
-        report(name + where, found[name])
-        if name != "http.client" and not where:
-            tell(component=name, version=version_of(name))
-    return found, first, each, waiting
-
-
-def cold(ports):
-    """What a request takes more that finds its worker asleep; with the time asleep it grows as user/advise/warm.c has it."""
-    template = FLASK if attempt(importlib.import_module, "flask") else WSGI
-    client = "requests" if attempt(importlib.import_module, "requests") else "http.client"
-    source = source_with(template, SYNC_CLIENTS[client], 1, ports["http"])
-    doublings = statistics.mean(math.log2(1 + pause_s / 0.001) for pause_s in PAUSES_S)
-    with serving("asleep", source, one_worker) as (server, port):
-        awake = loaded(server, port)
-        asleep = [statistics.mean(after_pauses(server, port, pause_s) for pause_s in PAUSES_S) for _ in range(RUNS)]
-    report("wake-up after 1 ms", [run / doublings for run in less(asleep, awake)])
-
-
-def servers(name, server, template, frameworks, libraries, ports, extra):
-    """A server by itself, what each client library and each framework adds to it, and what a request that waits takes
-    more, besides its calls: others have used the caches meanwhile."""
-    importlib.import_module(name)
-    bare = serve_app(f"bare_{name}", source_with(template), server)
-    report(name, bare)
-    tell(component=name, version=version_of(name))
-    found, client, each, waiting = clients(server, template, bare, libraries, ports, extra)
-    if QUICK:
-        return found
-    for framework, application in frameworks.items():
-        if attempt(importlib.import_module, framework) is None:
-            continue
-        runs = attempt(serve_app, f"on_{framework}", source_with(application), server)
-        if not runs:
-            continue
-        tell(component=framework, version=version_of(framework))
-        report(framework, less(runs, bare))
-        found[framework] = runs
-        # With more code than the bare server's, more has to come back into the caches.
-        if client and framework == next(iter(frameworks)):
-            once = attempt(serve_app, "once", source_with(application, client, 1, ports["http"]), server)
-            waiting = less(once, runs, each) if once else waiting
-    report(f"{name}, request that waits", waiting)
-    return found
-
-
-def servers_on_uvloop(ports, extra):
-    """The same of what runs on asyncio, on the other loop."""
-    importlib.import_module("uvloop")
-    bare = serve_app("bare_on_uvloop", source_with(ASGI), uvicorn_on_uvloop)
-    report("uvicorn on uvloop", bare)
-    clients(uvicorn_on_uvloop, ASGI, bare, LOOP_CLIENTS, ports, extra, " on uvloop")
+            "critical", "--timeout-keep-alive", "60", "--app-dir", FOLDER, "--factory", f"{MODULE}:loop_app"]
 
 
 # ---- other runtimes ----
@@ -713,7 +658,7 @@ PHP_SCRIPT = "index.php"
 PHP = """<?php
 $curl = curl_init("ADDRESS");
 curl_setopt($curl, CURLOPT_RETURNTRANSFER, true);
-for ($i = 0; $i < CALLS; $i++)
+for ($i = (int) basename($_SERVER["REQUEST_URI"]); $i > 0; $i--)
 	curl_exec($curl);
 header("Content-Type: application/json");
 echo "{}";
@@ -725,61 +670,43 @@ daemonize = no
 listen = 127.0.0.1:{port}
 listen.backlog = 512
 pm = static
-pm.max_children = 4
+pm.max_children = {workers}
 {user}"""
 NODE_WEB = """
-const http = require("http"), agent = new http.Agent({ keepAlive: true });
+const http = require("http"), path = require("path"), agent = new http.Agent({ keepAlive: true });
 const call = () => new Promise((done, failed) => http.get("ADDRESS", { agent }, (response) => {
 	response.resume();
 	response.on("end", done);
 }).on("error", failed));
-http.createServer(async (request, response) => {
-	for (let i = 0; i < CALLS; i++)
+const server = http.createServer(async (request, response) => {
+	for (let i = Number(path.basename(request.url)); i > 0; i--)
 		await call();
 	response.setHeader("Content-Type", "application/json");
 	response.end("{}");
-}).listen(Number(process.argv[2]), "127.0.0.1");
+});
+server.keepAliveTimeout = 60000;
+server.listen(Number(process.argv[2]), "127.0.0.1");
 """
 
 
 def php_fpm():
     """Debian's has its version in its name, in a place that users need not search."""
-    found = [path for place in (*os.environ.get("PATH", "").split(":"), "/usr/sbin", "/usr/local/sbin")
-             for path in sorted(Path(place or ".").glob("php-fpm*")) if os.access(path, os.X_OK)]
-    if not found:
-        raise FileNotFoundError("no php-fpm")
-    return str(found[0])
+    return next((str(path) for place in (*os.environ.get("PATH", "").split(":"), "/usr/sbin", "/usr/local/sbin")
+                 for path in sorted(Path(place or ".").glob("php-fpm*")) if os.access(path, os.X_OK)), None)
 
 
-def in_php(port, calls):
-    program = php_fpm()
-
-    def argv(own_port):
-        # As root it wants to know who its workers are.
-        user = "user = root\n" if os.geteuid() == 0 else ""
-        Path("fpm.conf").write_text(PHP_FPM.format(port=own_port, user=user))
-        return [program, "-F", "-R", "-y", f"{os.getcwd()}/fpm.conf"]
-
-    Path(PHP_SCRIPT).write_text(PHP.replace("ADDRESS", f"http://127.0.0.1:{port}/").replace("CALLS", str(calls)))
-    with running("php-fpm", argv, FastCgiClient) as (server, own_port):
-        return loaded(server, own_port, FastCgiClient)
+def php(port):
+    Path(PHP_SCRIPT).write_text(PHP.replace("ADDRESS", url()))
+    # As root it wants to know who its workers are.
+    user = "user = root\n" if os.geteuid() == 0 else ""
+    Path("fpm.conf").write_text(PHP_FPM.format(port=port, user=user, workers=WORKERS))
+    tell(component="php", version=output_of([php_fpm(), "-v"], 5).split()[1])
+    return [php_fpm(), "-F", "-R", "-y", f"{os.getcwd()}/fpm.conf"]
 
 
-def in_node(port, calls):
-    Path("web.js").write_text(NODE_WEB.replace("ADDRESS", f"http://127.0.0.1:{port}/").replace("CALLS", str(calls)))
-    with running("node", lambda own_port: ["node", "web.js", str(own_port)], Client) as (server, own_port):
-        requests_at(own_port, 4 * RUN_S)  # until it is compiled
-        return loaded(server, own_port)
-
-
-def server_and_client(measure, server, client, port, extra):
-    """Of measure(port, calls): a request without calls, each call without what a loop costs per operation, and what the
-    first call takes beyond the others."""
-    bare, once, some = measure(port, 0), measure(port, 1), measure(port, CALLS)
-    each = [run / (CALLS - 1) for run in less(some, once)]
-    report(server, bare)
-    report(client, less(each, extra))
-    report(f"{server}, request that waits", less(once, bare, each))
+def node(port):
+    Path("web.js").write_text(NODE_WEB.replace("ADDRESS", url()))
+    return ["node", "web.js", str(port)]
 
 
 NODE = """
@@ -790,7 +717,7 @@ async function one(end) {
 	client.setNoDelay(true);
 	await new Promise((resolve) => client.on("connect", resolve));
 	client.on("data", () => arrived());
-	for (; performance.now() < end; n++)
+	for (; n < 100 || performance.now() < end; n++)
 		await new Promise((resolve) => { arrived = resolve; client.write(message); });
 	client.destroy();
 	return n;
@@ -802,7 +729,8 @@ async function run(s) {
 	return (used.user + used.system) / done.reduce((a, b) => a + b);
 }
 (async () => {
-	await run(4 * seconds);
+	for (let i = 0; i < 20; i++)
+		await run(seconds); // until it is compiled
 	for (let i = 0; i < runs; i++)
 		console.log(await run(seconds));
 })();
@@ -863,19 +791,22 @@ def figures(output):
     return runs
 
 
-def with_node(port):
+def on_node(port):
     Path("node.js").write_text(NODE)
     runs = figures(output_of(["node", "node.js", port, RUN_S, RUNS], 10))
     tell(component="node", version=output_of(["node", "--version"], 5).strip())
     return runs
 
 
-def with_go(port):
+def build_go():
     Path("main.go").write_text(GO)
     place = os.getcwd()
     environment = {**os.environ, "GOCACHE": f"{place}/cache", "GOPATH": f"{place}/path", "GOPROXY": "off",
                    "GOFLAGS": "-mod=mod", "GO111MODULE": "off", "CGO_ENABLED": "0", "GOTMPDIR": place}
     output_of(["go", "build", "-o", "go_client", "main.go"], 15, env=environment)
+
+
+def on_go(port):
     runs = figures(output_of(["./go_client", port, RUN_S, RUNS], 10))
     tell(component="go", version=output_of(["go", "version"], 5).split()[2])
     return runs
@@ -884,54 +815,135 @@ def with_go(port):
 # ---- all of it ----
 
 def measure_operations(port):
-    """Above a blocking socket's. Returns what a turn on asyncio, on uvloop and on Node costs above it."""
-    base = blocking(port)
-    tell(component="python", version=sys.version.split()[0])
-    extra, found = less(asyncio.run(streams(port)), base), {}
-    report("operation on asyncio", extra)
-    for cost, measure in (("operation on uvloop", with_uvloop), ("operation on Node", with_node),
-                          ("operation on Go", with_go),
-                          ("operation on threads with an interpreter lock", in_threads)):
-        if QUICK:
-            continue
-        if measure is with_node and not shutil.which("node") or measure is with_go and not shutil.which("go"):
-            continue
-        runs = attempt(measure, port)
-        if runs:
-            report(cost, less(runs, base))
-            found[measure] = less(runs, base)
+    """Above a blocking socket's. Returns what a turn costs above it on a server's loop, by server."""
+    base, extra = statistics.median(blocking(port)), {}
+    for place, measure, server in (
+            ("asyncio", lambda port: asyncio.run(streams(port)), "uvicorn"), ("uvloop", on_uvloop, "uvicorn on uvloop"),
+            ("Node", on_node, NODE_SERVER), ("Go", on_go, None),
+            ("threads with an interpreter lock", in_threads, None))[:1 if QUICK else None]:
+        if runs := attempt(measure, port):
+            runs = [run - base for run in runs]
+            report(f"operation on {place}", runs)
+            # One that takes many turns per wake-up may cost less; the advisor counts no less than none.
+            extra[server] = max(0, statistics.median(runs))
     if not QUICK:
         report("task of a gather", asyncio.run(tasks()))
         report("hop to a thread", asyncio.run(hops()))
-    return [[max(0, run) for run in runs] for runs in (extra, found.get(with_uvloop, [0]), found.get(with_node, [0]))]
+    return extra
+
+
+def routes(frameworks, clients, here):
+    """What a server is asked. What calls is the first of the frameworks, or none where that fails."""
+    works = frameworks and frameworks[0] in here and attempt(importlib.import_module, frameworks[0])
+    base = frameworks[0] if works else "bare"
+    return [(name, "none", 0) for name in ("bare", *frameworks) if name in ("bare", *here)] + [
+        (base, name, calls) for name in clients if name in here for calls in (1, CALLS)]
+
+
+def plan(here):
+    """Of each server, its name, how it starts and what it is asked."""
+    if "gunicorn" in here:
+        asked = routes(("flask", "django"), SYNC_CLIENTS, here if QUICK else [*here, "http.client"])
+        if "requests" in here and not QUICK:
+            asked += [(asked[-1][0], client, CALLS) for client in ("requests.get", "requests+variables")]
+        yield "gunicorn", gunicorn, asked
+    if "uvicorn" in here:
+        yield "uvicorn", uvicorn, routes(("starlette", "fastapi"), LOOP_CLIENTS, here)
+    if "uvicorn" in here and "uvloop" in here:
+        yield "uvicorn on uvloop", lambda port: uvicorn(port, "uvloop"), routes(("starlette",), LOOP_CLIENTS, here)
+    if shutil.which("node") and not QUICK:
+        yield NODE_SERVER, node, routes((), ("node",), ("node",))
+    if php_fpm() and not QUICK:
+        yield "php-fpm", php, routes((), ("curl",), ("curl",))
+
+
+def measure_servers(servers):
+    """CPU per request, us, of each run, by server and route. What is compared is of one run, as the speed of machines
+    changes within seconds."""
+    for server in servers:
+        server.routes = [route for route in server.routes if attempt(server.serve, route)]
+    servers = [server for server in servers if server.routes]
+    for server in servers:
+        n = 0
+        while server.name == NODE_SERVER and n < COMPILED:
+            n += attempt(server.serve, server.routes[-1]) or COMPILED
+    runs = []
+    for _ in range(RUNS):
+        runs.append({})
+        for server in servers:
+            attempt(server.serve, server.routes[0])  # others have used the caches
+            for route in server.routes:
+                runs[-1][server.name, *route] = attempt(server.us_per_request, route)
+    return {key: [run[key] for run in runs] for key in runs[0] if all(run[key] for run in runs)}
+
+
+def report_requests(us, framework):
+    """What a call takes that has to connect, and each variable. Returns what all of them take of any call."""
+    kept, anew, larger = (us["gunicorn", framework, client, CALLS]
+                          for client in ("requests", "requests.get", "requests+variables"))
+    report("requests, per connection", [run / CALLS for run in less(anew, kept)])
+    each = [run / CALLS / len(VARIABLES) for run in less(larger, kept)]
+    report("requests, per environment variable", each)
+    return [run * len(os.environ) for run in each]
+
+
+def report_calls(us, server, framework, client, extra):
+    """What each call takes, and what a request takes more that waits, however often: others have used the caches."""
+    cost = {"node": "Node's HTTP client", "curl": "curl in PHP"}.get(client, client)
+    cost += " on uvloop" if server.endswith(" on uvloop") else ""
+    bare, once, some = (us[server, framework, *calls] for calls in (("none", 0), (client, 1), (client, CALLS)))
+    call = [run / (CALLS - 1) for run in less(some, once)]
+    report(f"{server if client in ('node', 'curl') else cost}, request that waits", less(once, bare, call))
+    if client == "requests" and not QUICK:
+        call = less(call, attempt(report_requests, us, framework) or [0] * RUNS)
+    call = [run - extra for run in call]
+    report(cost, call)
+    return call
+
+
+def report_servers(us, extra):
+    """extra: what a turn costs on a server's loop."""
+    calls = {}
+    for (server, framework, client, n), runs in us.items():
+        bare = us.get((server, "bare", "none", 0))
+        if n == 1:
+            calls[server, client] = attempt(report_calls, us, server, framework, client, extra.get(server, 0))
+        elif n == 0 and framework == "bare":
+            report(server, runs)
+        elif n == 0 and bare and " on " not in server:
+            report(framework, less(runs, bare))
+    starlette, flask = us.get(("uvicorn", "starlette", "none", 0)), us.get(("gunicorn", "flask", "none", 0))
+    if starlette and flask:
+        report("flask on gunicorn to starlette", less(starlette, flask))
+    aiohttp, requests = calls.get(("uvicorn", "aiohttp")), calls.get(("gunicorn", "requests"))
+    if aiohttp and requests:
+        report("blocking HTTP client to aiohttp", less(aiohttp, requests))
 
 
 def main():
     die_with_parent()
-    sys.path.insert(0, os.getcwd())
-    peers, (echo_port, http_port, database_port) = start_peers()
-    ports = {"http": http_port, "postgres": database_port}
-    # A loop that takes many turns per wake-up may cost less than a blocking socket; the advisor counts no less than none.
-    extra, extra_on_uvloop, extra_on_node = measure_operations(echo_port)
+    peers, echo_port = start_peers()
     keep_off_the_servers(peers)
     keep_off_the_servers(0)
-    sync = attempt(servers, "gunicorn", gunicorn, WSGI, {"flask": FLASK, "django": DJANGO}, SYNC_CLIENTS, ports,
-                   [0]) or {}
-    loop = attempt(servers, "uvicorn", uvicorn, ASGI, {"starlette": STARLETTE, "fastapi": FASTAPI}, LOOP_CLIENTS, ports,
-                   extra) or {}
-    if not QUICK:
-        attempt(servers_on_uvloop, ports, extra_on_uvloop)
-        if shutil.which("node"):
-            attempt(server_and_client, in_node, "Node's HTTP server", "Node's HTTP client", ports["http"],
-                    extra_on_node)
-        if attempt(php_fpm):
-            attempt(server_and_client, in_php, "php-fpm", "curl in PHP", ports["http"], [0])
-            tell(component="php", version=output_of([php_fpm(), "-v"], 5).split()[1])
-    attempt(cold, ports)
-    if "flask" in sync and "starlette" in loop:
-        report("flask on gunicorn to starlette", less(loop["starlette"], sync["flask"]))
-    if "requests" in sync and "aiohttp" in loop:
-        report("blocking HTTP client to aiohttp", less(loop["aiohttp"], sync["requests"]))
+    modules, servers = [name for name in MODULES if importlib.util.find_spec(name)], []
+    with contextlib.ExitStack() as stack:
+        for name, argv, asked in plan(modules):
+            if server := attempt(Server, name, argv, asked):
+                stack.callback(server.end)
+                servers.append(server)
+        # While they load:
+        tell(component="python", version=sys.version.split()[0])
+        for module in modules:
+            attempt(tell_version, module)
+        if not QUICK:
+            attempt(build_go)
+        servers = [server for server in servers if attempt(server.await_start)]
+        os.sched_setaffinity(0, CPUS[:1])
+        extra = measure_operations(echo_port)
+        keep_off_the_servers(0)
+        us = measure_servers(servers)
+    report_servers(us, extra)
 
 
-main()
+if __name__ == "__main__":
+    main()
