@@ -27,6 +27,10 @@ WAITING_CALLS = {
 }
 
 
+# Of ioprof to begin and to end: emulation is slow, and some machines emulate at half the speed of others.
+PATIENCE_S = 60 if os.environ.get("IOPROF_GUEST") else 20
+
+
 class IoprofError(Exception):
     """ioprof did not do what the test needs to begin; carries its stderr."""
 
@@ -123,7 +127,7 @@ class Ioprof:
         self.stdout.seek(0)
         return self.stdout.read()
 
-    def wait_observing(self, timeout=20):
+    def wait_observing(self, timeout=PATIENCE_S):
         def ready():
             if self.process.poll() is not None:
                 raise IoprofError(f"ioprof ended with {self.process.returncode}: {self.errors()}")
@@ -135,7 +139,7 @@ class Ioprof:
     def program_ids(self):
         return bpf_ids(self.pid)
 
-    def end(self, timeout=20):
+    def end(self, timeout=PATIENCE_S):
         """Waits for ioprof to end by itself: the list of its documents."""
         status = self.process.wait(timeout)
         assert status == 0, f"ioprof ended with {status}: {self.errors()}"

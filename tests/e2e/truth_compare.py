@@ -17,7 +17,7 @@ GUEST = bool(os.environ.get("IOPROF_GUEST"))
 
 CPU_SHARE, CPU_S = (0.1, 500e-6) if GUEST else (0.03, 30e-6)
 WAIT_SHARE, WAIT_S = 0.02, 1e-3 if GUEST else 100e-6
-LATENCY_SHARE, LATENCY_S = (0.05, 5e-3) if GUEST else (0.03, 0)
+LATENCY_SHARE, LATENCY_S = (0.1, 5e-3) if GUEST else (0.03, 0)
 CPU_TOTAL_SHARE = 0.05 if GUEST else 0.01
 CLOSURE = 0.99
 
