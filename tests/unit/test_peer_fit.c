@@ -119,6 +119,29 @@ static void test_knee(void **state)
 	assert_true(peer_fit_extrapolation(&f, 1e6) == 1);
 }
 
+/* As measured: a downstream that does four calls of 8 ms each at a time, eight workers in front of
+ * it at 30 % load. */
+static void test_all_take_the_same(void **state)
+{
+	static const struct {
+		uint64_t operations;
+		double mean_s;
+	} seen[] = {{282, .00822}, {431, .00824}, {271, .00823}, {155, .00827},
+		    {104, .00876}, {39, .01005},  {10, .01135},	 {3, .0097}};
+	struct peer_load loads[IOP_IN_FLIGHT_BINS] = {{0}};
+	struct peer_fit f;
+
+	(void)state;
+	for (uint32_t n = 1; n <= sizeof(seen) / sizeof(*seen); n++)
+		loads[in_flight_bin(n)] = (struct peer_load){
+			seen[n - 1].operations,
+			(uint64_t)((double)seen[n - 1].operations * seen[n - 1].mean_s * 1e9)};
+	f = peer_fit(loads, 8, .0005);
+	assert_int_equal(f.kind, PEER_FIT_KNEE);
+	assert_int_equal(f.servers, 4);
+	ASSERT_NEAR(f.capacity_per_s, 500, .05);
+}
+
 static void test_one_server(void **state)
 {
 	struct peer_fit f = fit((struct peer_model){6, 1, .010, .006});
@@ -246,6 +269,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_knee),
 		cmocka_unit_test(test_one_server),
+		cmocka_unit_test(test_all_take_the_same),
 		cmocka_unit_test(test_knee_hardly_reached),
 		cmocka_unit_test(test_rise_by_chance),
 		cmocka_unit_test(test_flat),

@@ -3,10 +3,11 @@
  * Question: how many operations per second can a peer do, of which we see only our own?
  *
  * Method: with k servers of S seconds each, an operation that finds n - 1 others there takes
- * R(n) = S max(1, n / k) on average (exact for exponential service, in order). Operations come
- * put together by n, from 17 on by ranges of n, whose middle is taken; for every k the best S
- * follows by weighted least squares; the k with the least error is taken. That is done only where
- * the data can tell:
+ * R(n) = S max(1, 1 + a (n / k - 1)) on average: a = 1 is exact for exponential service, in order;
+ * where all take the same time, and so began together, those served have done half of theirs on
+ * average, and a is near 1 / 2. Operations come put together by n, from 17 on by ranges of n, whose
+ * middle is taken; for every k, and a from 1 / 2 to 1, the best S follows by weighted least
+ *squares; the k with the least error is taken. That is done only where the data can tell:
  *
  *	flat		n = 1 was seen, or n grew by 1.25 or more while R stayed within 1.1 of its
  *			least; and no rise as below: no limit seen
@@ -34,6 +35,8 @@
 #define LEAST_IN_BIN 30	 /* operations, for a mean to be believed */
 #define LEAST_IN_ALL 100 /* operations */
 #define HIGH_END .05
+#define LEAST_SLOPE .5
+#define SLOPES 6 /* from 1 down to that */
 #define FLAT 1.1
 #define RISE 1.3
 #define RISE_BEGUN 1.2
@@ -170,14 +173,21 @@ static bool rise_begins(const struct curve *curve, double deviation_s)
 	       surely_slower(curve, last, deviation_s) && surely_slower(curve, before, deviation_s);
 }
 
+/* R(n) / S of k servers. */
+static double slowdown(double n, double k, double slope)
+{
+	return fmax(1, 1 + slope * (n / k - 1));
+}
+
 /* The squared error with k servers and the S that suits them best. */
-static double squared_error(const struct curve *curve, double k, double *ret_service_s)
+static double squared_error(const struct curve *curve, double k, double slope,
+			    double *ret_service_s)
 {
 	double gr = 0, gg = 0, error = 0;
 
 	for (size_t i = 0; i < curve->n_bins; i++) {
 		const struct bin *b = &curve->bins[i];
-		double g = fmax(1, b->n / k);
+		double g = slowdown(b->n, k, slope);
 
 		gr += b->count * g * b->mean_s;
 		gg += b->count * g * g;
@@ -185,7 +195,7 @@ static double squared_error(const struct curve *curve, double k, double *ret_ser
 	*ret_service_s = gr / gg;
 	for (size_t i = 0; i < curve->n_bins; i++) {
 		const struct bin *b = &curve->bins[i];
-		double off = b->mean_s - *ret_service_s * fmax(1, b->n / k);
+		double off = b->mean_s - *ret_service_s * slowdown(b->n, k, slope);
 
 		error += b->count * off * off;
 	}
@@ -196,8 +206,10 @@ static void fit_knee(const struct curve *curve, struct peer_fit *fit)
 {
 	double least = INFINITY;
 
-	for (uint32_t k = 1; k <= fit->most_in_flight; k++) {
-		double service_s = 0, error = squared_error(curve, k, &service_s);
+	for (uint32_t i = 0; i < fit->most_in_flight * SLOPES; i++) {
+		uint32_t k = i / SLOPES + 1;
+		double slope = 1 - (1 - LEAST_SLOPE) * (i % SLOPES) / (SLOPES - 1);
+		double service_s = 0, error = squared_error(curve, k, slope, &service_s);
 
 		if (error >= least)
 			continue;
@@ -213,7 +225,7 @@ static double weighted_mean(const struct curve *curve)
 {
 	double service_s = 0;
 
-	(void)squared_error(curve, INFINITY, &service_s);
+	(void)squared_error(curve, INFINITY, 1, &service_s);
 	return service_s;
 }
 

@@ -35,7 +35,7 @@ static const struct argp_option options[] = {
 };
 
 static const char doc[] =
-	"Measures what runtimes, servers, frameworks and client libraries cost in CPU time on this machine, in less than a minute, for the advice of 'ioprof -p PID'. Without it, sourced default costs are used."
+	"Measures what runtimes, servers, frameworks and client libraries cost in CPU time on this machine, in about 20 seconds, for the advice of 'ioprof -p PID'. Without it, sourced default costs are used."
 	"\v"
 	"Runs without privileges, as the user who calls it (under sudo, who called that; for root itself, nobody), and loads two processors. Run it while the machine is idle.";
 
