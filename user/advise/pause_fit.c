@@ -17,8 +17,8 @@
  * further from the line than that explains. However many they are, a bin's mean is not taken to lie
  * closer to the line than 0.1 %: nothing is that straight, and priors would drown in rounding.
  *
- * Found on gunicorn with 1 to 16 workers, and threads under one interpreter lock, at 30 to 90 % load
- * on 2 vCPU AMD EPYC: `each` 20 to 150 us, `wake` 0 to 100 us.
+ * Found on gunicorn with 1 to 16 workers, and threads under one interpreter lock, at 30 to 90 %
+ *load on 2 vCPU AMD EPYC: `each` 20 to 150 us, `wake` 0 to 100 us.
  *
  * Assumptions: how long a process pauses has nothing to do with what it is asked next. Cost: bins.
  */
