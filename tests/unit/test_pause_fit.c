@@ -156,9 +156,9 @@ static void test_zero_variance(void **state)
 	struct pause_fit f;
 
 	(void)state;
-	for (double n = 50; n < 1e12; n *= 10) {
+	for (uint64_t n = 50; n < 1000000000000; n *= 10) {
 		memset(pauses, 0, sizeof(pauses));
-		add(pauses, n, 7 * MS, 2 * MS, 0);
+		add(pauses, (double)n, 7 * MS, 2 * MS, 0);
 		f = pause_fit(pauses, 1, &prior);
 		assert_true(f.known);
 		ASSERT_NEAR(f.full_s.estimate, (2000 - 30 - 3 * 60) * US, .01 * US);
