@@ -125,6 +125,7 @@ MAP struct {
 	__type(value, struct iop_max);
 } maxima SEC(".maps");
 
+/* By how long their process had paused before them: requests of threads that are no event loops. */
 MAP struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, IOP_PAUSE_BINS); /* set by user space: services * IOP_PAUSE_BINS */

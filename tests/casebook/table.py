@@ -126,14 +126,19 @@ def again_of(row, how):
     return row[how][0] if row.get(how) else None
 
 
+def today_of(row):
+    """What was simulated at the rate that was profiled, or None."""
+    return next((point for point in advice_of(row).get("latency") or [] if point["point"] == "today"), None)
+
+
 def latency_ratios(row, found):
     """Of p50 and p99, now and on the twin, simulated / measured at the rate that was profiled: {(side, quantile): ratio}."""
-    points = [point for point in advice_of(row).get("latency") or [] if point["point"] == "today"]
+    today = today_of(row) or {}
     seen = [each for each in found.get("latency", []) if each["load"] == row["load"] and each["now"]]
     ratios = {}
     for side, setup in (("now", "now"), ("twin", "async")):
         for quantile in ("p50_s", "p99_s"):
-            simulated = points[0][setup][quantile] if points and points[0].get(setup) else None
+            simulated = (today.get(setup) or {}).get(quantile)
             if simulated and seen:
                 ratios[side, quantile] = simulated / statistics.median(run[quantile] for run in seen[0][side])
     return ratios

@@ -13,7 +13,6 @@
 
 #define US 1e-6
 #define MS 1e-3
-#define Z_95 1.645
 
 #define ASSERT_NEAR(a, b, within) assert_true(fabs((a) - (b)) <= (within))
 
@@ -88,7 +87,7 @@ static void test_plenty_without_pause(void **state)
 	f = pause_fit(pauses, 1, &prior);
 	ASSERT_NEAR(f.full_s.estimate, 2 * MS, 2 * US);
 	/* Its interval: chance, and how straight a line can be. */
-	ASSERT_NEAR(width(&f.full_s), 2 * Z_95 * hypot(300 * US / sqrt(1e5), 2 * US), .5 * US);
+	ASSERT_NEAR(width(&f.full_s), 2 * NORMAL_95 * hypot(300 * US / sqrt(1e5), 2 * US), .5 * US);
 }
 
 /* All pauses alike: how much of it they added is only believed. */
@@ -104,8 +103,8 @@ static void test_priors(void **state)
 	ASSERT_NEAR(f.mean_s, 2 * MS, 1e-9);
 	ASSERT_NEAR(f.full_s.estimate, (2000 - 30 - 3 * 60) * US, 1e-9);
 	ASSERT_NEAR(f.each_s.estimate, 60 * US, 1e-9);
-	ASSERT_NEAR(f.full_s.hi - f.full_s.estimate, Z_95 * deviation_s, 1 * US);
-	ASSERT_NEAR(f.each_s.estimate - f.each_s.lo, Z_95 * 20 * US, 1e-9);
+	ASSERT_NEAR(f.full_s.hi - f.full_s.estimate, NORMAL_95 * deviation_s, 1 * US);
+	ASSERT_NEAR(f.each_s.estimate - f.each_s.lo, NORMAL_95 * 20 * US, 1e-9);
 	/* Nothing is: no request takes less than nothing. */
 	memset(pauses, 0, sizeof(pauses));
 	add(pauses, 1e6, 7 * MS, 250 * US, 30 * US);
@@ -162,7 +161,7 @@ static void test_zero_variance(void **state)
 		f = pause_fit(pauses, 1, &prior);
 		assert_true(f.known);
 		ASSERT_NEAR(f.full_s.estimate, (2000 - 30 - 3 * 60) * US, .01 * US);
-		ASSERT_NEAR(width(&f.full_s), 2 * Z_95 * hypot(40 * US, 3 * 20 * US), 1 * US);
+		ASSERT_NEAR(width(&f.full_s), 2 * NORMAL_95 * hypot(40 * US, 3 * 20 * US), 1 * US);
 		/* Rounding leaves a little less than nothing of squares. */
 		pauses[pause_bin(7000000)].cpu_squares *= 1 - 1e-9;
 		assert_true(pause_fit(pauses, 1, &prior).known);

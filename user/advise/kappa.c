@@ -31,11 +31,10 @@
 #include <stdlib.h>
 
 #define DRAWS 2000
-#define Z_95 1.6448536269514722 /* the standard normal's 95 % quantile */
-#define SPLITS 256		/* of a request's CPU into own and known, that are weighed */
-#define SPLIT_SPAN 4		/* standard deviations of f, on either side */
-#define LEAST_FACTOR 0.13	/* of the stack: the lowest measured */
-#define MOST_SAVED .72		/* of a blocking HTTP client's CPU: 160 to 280 us for 600 to 900 */
+#define SPLITS 256	  /* of a request's CPU into own and known, that are weighed */
+#define SPLIT_SPAN 4	  /* standard deviations of f, on either side */
+#define LEAST_FACTOR 0.13 /* of the stack: the lowest measured */
+#define MOST_SAVED .72	  /* of a blocking HTTP client's CPU: 160 to 280 us for 600 to 900 */
 #define US 1e-6
 
 static const struct cost_row {
@@ -103,7 +102,7 @@ double prior_draw(const struct prior *p, struct prng *prng)
 {
 	double z = prng_normal(prng);
 
-	return p->estimate + z / Z_95 * (z > 0 ? p->hi - p->estimate : p->estimate - p->lo);
+	return p->estimate + z / NORMAL_95 * (z > 0 ? p->hi - p->estimate : p->estimate - p->lo);
 }
 
 /* A parameter: the estimate, or a draw. */
@@ -179,7 +178,7 @@ static double replaced_s(const struct stack_change *c, struct prng *prng)
  */
 static double own_s(const struct stack_change *c, double known, struct prng *prng)
 {
-	double deviation = log(cost_default(off_here(c)).hi) / Z_95;
+	double deviation = log(cost_default(off_here(c)).hi) / NORMAL_95;
 	double weights[SPLITS], owns[SPLITS], sum = 0, top, bottom, left;
 	size_t i;
 

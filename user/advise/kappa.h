@@ -35,6 +35,9 @@ enum target {
 	TARGET_COUNT
 };
 
+/* The standard normal's 95 % quantile: 90 % lie within as many deviations either side. */
+#define NORMAL_95 1.6448536269514722
+
 /* A best estimate and its 90 % interval. */
 struct prior {
 	double estimate, lo, hi;

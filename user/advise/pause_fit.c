@@ -30,7 +30,6 @@
 #define NS_PER_S 1e9
 #define SCALE_S 1e-3
 #define LEAST_REQUESTS 50
-#define Z_95 1.645
 #define LINE_HOLDS 1e-3 /* of a request's CPU */
 #define N 3		/* full, wake, each */
 
@@ -172,7 +171,7 @@ static double misfit(const struct point *points, size_t n_points, const struct n
 
 static struct prior around(const struct normal *e, int at)
 {
-	double half = Z_95 * sqrt(fmax(e->a[at][at], 0));
+	double half = NORMAL_95 * sqrt(fmax(e->a[at][at], 0));
 
 	return (struct prior){fmax(e->b[at], 0), fmax(e->b[at] - half, 0),
 			      fmax(e->b[at] + half, 0)};

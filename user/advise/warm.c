@@ -33,7 +33,6 @@
 #define OF_A_BURST (2. / 3)
 #define SCALE_S 1e-3 /* after which E is E1 */
 #define NS_PER_S 1e9
-#define Z_95 1.645
 
 /* So often per request a burst came after so long a sleep. */
 struct sleeps {
@@ -87,7 +86,7 @@ struct prior warm_cost(const struct service *service)
 
 static double deviation_of(const struct prior *p)
 {
-	return (p->hi - p->lo) / 2 / Z_95;
+	return (p->hi - p->lo) / 2 / NORMAL_95;
 }
 
 /* Of a runtime that was never measured: as much either way as of those that were. */
