@@ -115,6 +115,39 @@ struct iop_process {
 	/* Where every futex is a lock: the state of its interpreter. From, bytes; 0: none. */
 	__u64 locks_at, locks_size;
 	__u64 worked; /* when a request was last begun or answered in it; 0: not known */
+	__u32 python; /* where it keeps its frames: 1 + row of the map pythons; 0: not known */
+	__u32 padding;
+};
+
+/*
+ * Where CPython of one version keeps the frames of its threads, as offsets in bytes: in its
+ * _PyRuntime the first interpreter; in that the first thread; in a thread the next one, its
+ * pthread_t and its C frame; in that the frame that runs; in a frame its code and the frame that
+ * called it; in code the name of its file; in a string of ASCII the text.
+ */
+struct iop_python {
+	__u16 interpreter, thread, next, self, c_frame, running, code, caller, file, text;
+};
+#define IOP_PYTHONS 4
+
+/* Of a tick of the clock while a Python of a service ran: the files of its frames, innermost first,
+ * each run of frames of one file once. Ring buffer samples; no more than n of files are sent. */
+#define IOP_SAMPLE_FILES 64
+struct iop_sample {
+	__u32 tgid, service, n;
+	__u32 cut; /* 1: there are more frames than were looked at */
+	__u64 files[IOP_SAMPLE_FILES];
+};
+
+/* The name of such a file, cut to what fits. Map python_files. */
+struct iop_python_file {
+	__u64 address;
+	__u32 tgid;
+	__u32 padding;
+};
+#define IOP_PYTHON_PATH 192
+struct iop_python_path {
+	char text[IOP_PYTHON_PATH];
 };
 
 /* Threads alive that have read a request: now, and the most so far. Map serving, index service. */

@@ -67,6 +67,7 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	if (process) {
 		process->green = IOP_GREEN_UNKNOWN;
 		process->locks_size = 0;
+		process->python = 0;
 	}
 	if (thread_is_current(t)) {
 		thread_release(t);

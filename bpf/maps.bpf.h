@@ -209,6 +209,26 @@ MAP struct {
 	__type(value, u32);
 } sharing SEC(".maps");
 
+/* Where Pythons keep their frames, and what they were doing as the clock ticked. */
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, IOP_PYTHONS);
+	__type(key, u32);
+	__type(value, struct iop_python);
+} pythons SEC(".maps");
+
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 256 * 1024);
+} samples SEC(".maps");
+
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct iop_python_file);
+	__type(value, struct iop_python_path);
+} python_files SEC(".maps");
+
 /* Written by user space before load (volatile: read anew) ... */
 extern const volatile unsigned int service_count;
 extern const volatile unsigned int hist_copies; /* a power of two */

@@ -42,12 +42,14 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_SK_STORAGE = 24,
+	BPF_MAP_TYPE_RINGBUF = 27,
 	BPF_MAP_TYPE_TASK_STORAGE = 29,
 };
 
 enum {
 	BPF_ANY = 0,
 	BPF_NOEXIST = 1,
+	BPF_RB_NO_WAKEUP = 1,
 };
 
 enum {
@@ -117,6 +119,18 @@ struct sched_entity {
 
 struct bpf_local_storage;
 
+#if defined(__TARGET_ARCH_arm64)
+struct thread_struct {
+	struct {
+		unsigned long tp_value;
+	} uw;
+};
+#else
+struct thread_struct {
+	unsigned long fsbase;
+};
+#endif
+
 struct task_struct {
 	unsigned int __state;
 	void *stack;
@@ -133,6 +147,7 @@ struct task_struct {
 	char comm[16];
 	struct files_struct *files;
 	struct bpf_local_storage *bpf_storage;
+	struct thread_struct thread;
 };
 
 struct net;

@@ -33,6 +33,10 @@
 #define DRAWS 2000
 #define SPLITS 256	  /* of a request's CPU into own and known, that are weighed */
 #define SPLIT_SPAN 4	  /* standard deviations of f, on either side */
+#define LEAST_SAMPLES 100 /* their share is then known to 0.1 */
+#define LEAST_AWAKE .1	  /* of a request's CPU */
+#define LEAST_SAMPLED .4  /* of calibrated costs: what is less was not recognised by samples */
+#define MOST_SAMPLED 2.5
 #define LEAST_FACTOR 0.13 /* of the stack: the lowest measured */
 #define MOST_SAVED .72	  /* of a blocking HTTP client's CPU: 160 to 280 us for 600 to 900 */
 #define US 1e-6
@@ -62,9 +66,9 @@ static const struct {
 
 static bool is_factor(enum cost cost)
 {
-	return cost == COST_FACTOR_UNKNOWN || cost == COST_FACTOR_LANGUAGE ||
-	       cost == COST_FACTOR_KNOWN || cost == COST_FACTOR_IN_SITU ||
-	       cost == COST_FACTOR_ELSEWHERE;
+	return cost == COST_FACTOR_UNKNOWN || cost == COST_FACTOR_SAMPLED ||
+	       cost == COST_FACTOR_LANGUAGE || cost == COST_FACTOR_KNOWN ||
+	       cost == COST_FACTOR_IN_SITU || cost == COST_FACTOR_ELSEWHERE;
 }
 
 struct prior cost_default(enum cost cost)
@@ -139,17 +143,28 @@ static double left_out_s(const struct stack_change *c, const struct swap *swap, 
 	return share * from + (1 - share) * parameter(c, swap->instead, prng);
 }
 
-/* What today's known server, framework and clients take, as calibrated, and waking up after waits.
- */
-static double known_s(const struct stack_change *c, struct prng *prng)
+/* What those of today's server, framework and clients take, as calibrated, that samples show, or
+ * that they do not. */
+static double swapped_s(const struct stack_change *c, bool hidden, struct prng *prng)
 {
-	double s = prng ? prior_draw(&c->waits_s, prng) : c->waits_s.estimate;
+	double s = 0;
 
 	for (size_t i = 0; i < c->n_swaps; i++) {
-		if (c->swaps[i].from < COST_COUNT)
+		if (c->swaps[i].from < COST_COUNT && c->swaps[i].hidden == hidden)
 			s += c->swaps[i].times * left_out_s(c, &c->swaps[i], prng);
 	}
 	return fmax(s, 0);
+}
+
+static double waking_s(const struct stack_change *c, struct prng *prng)
+{
+	return prng ? prior_draw(&c->waits_s, prng) : c->waits_s.estimate;
+}
+
+/* What today's known server, framework and clients take, and waking up after waits. */
+static double known_s(const struct stack_change *c, struct prng *prng)
+{
+	return fmax(waking_s(c, prng) + swapped_s(c, false, prng) + swapped_s(c, true, prng), 0);
 }
 
 /* By how much known costs are off here. */
@@ -158,8 +173,8 @@ static enum cost off_here(const struct stack_change *c)
 	return c->calibrated ? COST_FACTOR_IN_SITU : COST_FACTOR_ELSEWHERE;
 }
 
-/* What comes in their place. */
-static double replaced_s(const struct stack_change *c, struct prng *prng)
+/* What comes in their place, as calibrated. */
+static double replacing_s(const struct stack_change *c, struct prng *prng)
 {
 	double s = 0;
 
@@ -169,7 +184,48 @@ static double replaced_s(const struct stack_change *c, struct prng *prng)
 		if (c->swaps[i].to < COST_COUNT)
 			s += c->swaps[i].times * parameter(c, c->swaps[i].to, prng);
 	}
-	return fmax(s, 0) * factor(c, off_here(c), prng);
+	return fmax(s, 0);
+}
+
+/* What waking up leaves of a request's CPU. */
+static double awake_s(const struct stack_change *c, struct prng *prng)
+{
+	return fmax(c->cpu_s - waking_s(c, prng), LEAST_AWAKE * c->cpu_s);
+}
+
+/* The share of samples in what is left out, as a probability: Beta(1/2, 1/2) before they were
+ * taken, by its normal approximation. */
+static double share_swapped(const struct stack_change *c, struct prng *prng)
+{
+	double n = c->samples, share = (c->samples_swapped + .5) / (n + 1);
+
+	if (prng)
+		share += prng_normal(prng) * sqrt(share * (1 - share) / (n + 2));
+	return fmin(fmax(share, .5 / (n + 1)), 1 - .5 / (n + 1));
+}
+
+bool kappa_sampled(const struct stack_change *c)
+{
+	double visible = swapped_s(c, false, NULL), factor;
+
+	if (c->samples < LEAST_SAMPLES || !(visible > 0))
+		return false;
+	factor = share_swapped(c, NULL) * awake_s(c, NULL) / visible;
+	return factor > LEAST_SAMPLED && factor < MOST_SAMPLED;
+}
+
+/*
+ * The service's own part and what comes in place of the rest, by samples: these tell what the
+ * visible swaps take here, so by how much calibrated costs are off, and that holds for the hidden
+ * ones and for what comes in their place.
+ */
+static double sampled_s(const struct stack_change *c, double own_factor, struct prng *prng)
+{
+	double share = share_swapped(c, prng), awake = awake_s(c, prng);
+	double off = share * awake / swapped_s(c, false, NULL);
+	double own = fmax((1 - share) * awake - off * swapped_s(c, true, prng), 0);
+
+	return own_factor * own + off * replacing_s(c, prng) * factor(c, COST_FACTOR_SAMPLED, prng);
 }
 
 /*
@@ -233,13 +289,17 @@ static double stack_s(const struct stack_change *c, struct prng *prng)
 	if (c->same_stack)
 		return c->cpu_s;
 	s = factor(c, own_factor(c), prng);
-	known = known_s(c, prng);
-	s *= own_s(c, known, prng);
+	if (kappa_sampled(c)) {
+		s = sampled_s(c, s, prng);
+	} else {
+		known = known_s(c, prng);
+		s = s * own_s(c, known, prng) + replacing_s(c, prng) * factor(c, off_here(c), prng);
+	}
 	if (!c->server_known && framework_known(c))
 		s += parameter(c, c->framework, prng);
 	if (!c->clients_known)
 		unknown = c->operations - fmax(c->known_calls, c->http_calls);
-	s += replaced_s(c, prng) + c->http_calls * parameter(c, COST_HTTP_CLIENT, prng);
+	s += c->http_calls * parameter(c, COST_HTTP_CLIENT, prng);
 	if (unknown > 0)
 		s += unknown * unknown_client_s(c, unknown, prng);
 	return fmax(s, LEAST_FACTOR * c->cpu_s);

@@ -59,6 +59,7 @@ double prior_draw(const struct prior *prior, struct prng *prng);
 struct swap {
 	enum cost from, to;
 	double times;
+	bool hidden; /* it is no Python, so samples show it as its caller's */
 	bool unsure; /* or instead is left out: nothing says which, or how often which */
 	enum cost instead;
 };
@@ -81,6 +82,9 @@ struct stack_change {
 	bool same_stack;	       /* nothing is swapped: the stack costs what it does */
 	struct swap swaps[SWAPS_MOST]; /* servers, frameworks, clients whose costs are known */
 	size_t n_swaps;
+	/* Ticks of a clock while it ran, and of these in code that the swaps leave out; 0: nothing
+	 * was sampled. */
+	double samples, samples_swapped;
 	struct prior waits_s; /* of cpu_s: by sleeping in waits, which a loop under load does not */
 	bool server_known;    /* the swaps hold server and framework: no guess at these */
 	const struct prior *calibrated; /* COST_COUNT of them, or NULL: the defaults */
@@ -97,6 +101,9 @@ struct changed_cpu {
  * time today, -EINVAL for counts that are negative or not finite.
  */
 int kappa_cpu(const struct stack_change *change, struct prng *prng, struct changed_cpu *ret_cpu);
+
+/* Whether what the swaps leave out was sampled in the service, not inferred. */
+bool kappa_sampled(const struct stack_change *change);
 
 /* Whether a part of the stack is neither recognised nor given. */
 bool kappa_guessed(const struct stack_change *change);

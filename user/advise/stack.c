@@ -32,6 +32,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define UNKNOWN_MOST .1 /* of the samples */
+
 /* Ports that do not speak HTTP, and who does. */
 static const struct {
 	const char *end; /* of an address, or part of a path */
@@ -279,7 +281,10 @@ static void recognise_clients(const struct service *service, struct stack *stack
 	stack->change.clients_known = !(calls.http > 0);
 	recognise_http(service, stack, calls.http, calls.opened);
 	if (postgres > 0 && stack_has(service, "psycopg2") &&
-	    swap(stack, COST_PSYCOPG2, on_loop(stack, COST_ASYNCPG), postgres) && !stack->client) {
+	    swap(stack, COST_PSYCOPG2, on_loop(stack, COST_ASYNCPG), postgres)) {
+		stack->change.swaps[stack->change.n_swaps - 1].hidden = true;
+		if (stack->client)
+			return;
 		stack->client = "psycopg2";
 		stack->other_client = "asyncpg";
 	}
@@ -372,6 +377,38 @@ static void recognise_php(const struct service *service, struct stack *stack)
 		(void)swap(stack, COST_PHP_CURL, COST_NODE_CLIENT, calls_of(service).http);
 }
 
+/* Of the samples, those in code that the swaps leave out; none where too many are nobody's. */
+static void find_samples(const struct service *service, struct stack_change *c)
+{
+	const uint64_t *samples = service->cpu_samples;
+	double n = 0;
+
+	for (enum code code = 0; code < CODE_COUNT; code++)
+		n += (double)samples[code];
+	if ((double)samples[CODE_UNKNOWN] > UNKNOWN_MOST * n)
+		return;
+	c->samples = n - (double)samples[CODE_UNKNOWN];
+	for (size_t i = 0; i < c->n_swaps; i++) {
+		switch (c->swaps[i].from) {
+		case COST_GUNICORN:
+			c->samples_swapped += (double)samples[CODE_SERVER];
+			break;
+		case COST_FLASK:
+		case COST_DJANGO:
+			c->samples_swapped += (double)samples[CODE_FRAMEWORK];
+			break;
+		case COST_REQUESTS:
+		case COST_HTTPX:
+		case COST_URLLIB3:
+		case COST_HTTP_CLIENT_PY:
+			c->samples_swapped += (double)samples[CODE_CLIENT];
+			break;
+		default:
+			break;
+		}
+	}
+}
+
 struct stack stack_recognise(const struct service *service, enum target target,
 			     const struct prior *calibrated)
 {
@@ -387,6 +424,7 @@ struct stack stack_recognise(const struct service *service, enum target target,
 	if (python && (stack.target == TARGET_ASYNCIO || stack.target == TARGET_UVLOOP)) {
 		recognise_clients(service, &stack);
 		recognise_server(service, &stack);
+		find_samples(service, &stack.change);
 	} else if (stack.target == TARGET_NODE) {
 		recognise_php(service, &stack);
 	}
@@ -445,6 +483,8 @@ static const char *costs_from(const struct stack_change *c)
 char *stack_source(const struct stack *stack, const struct kappa *kappa)
 {
 	const struct stack_change *c = &stack->change;
+	const char *sampled =
+		kappa_sampled(c) ? "; what they take of a request sampled in the service" : "";
 	const char *loop = kappa_target_name(stack->target);
 	char *text = NULL;
 	int n;
@@ -455,9 +495,10 @@ char *stack_source(const struct stack *stack, const struct kappa *kappa)
 		n = asprintf(&text, "the stack stays; what threads cost per operation: %s",
 			     cost_source(COST_OP_THREADS));
 	else if (c->n_swaps > 0 && !kappa->guessed)
-		n = asprintf(&text, "%s; %s", costs_from(c), loop);
+		n = asprintf(&text, "%s%s; %s", costs_from(c), sampled, loop);
 	else if (c->n_swaps > 0)
-		n = asprintf(&text, "in part %s, in part a prior; %s", costs_from(c), loop);
+		n = asprintf(&text, "in part %s, in part a prior%s; %s", costs_from(c), sampled,
+			     loop);
 	else if (!kappa->guessed && c->server_known)
 		n = asprintf(&text, "server and framework stay; %s", loop);
 	else if (!kappa->guessed)

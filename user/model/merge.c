@@ -278,6 +278,8 @@ int service_merge_figures(struct service *dst, const struct service *src)
 	merge_requests(&dst->requests, &src->requests);
 	dst->overlapped_io_ns += src->overlapped_io_ns;
 	merge_pauses(dst->pauses, src->pauses);
+	for (int i = 0; i < CODE_COUNT; i++)
+		dst->cpu_samples[i] += src->cpu_samples[i];
 	dst->moments.xx += src->moments.xx;
 	dst->moments.yy += src->moments.yy;
 	dst->moments.xy += src->moments.xy;

@@ -36,6 +36,17 @@ static const struct words pool_states[POOL_STATE_COUNT] = {
 static const char *const modules_seen[MODULES_SEEN_COUNT] = {
 	[MODULES_NONE] = "none", [MODULES_PART] = "part", [MODULES_ALL] = "all"};
 
+static const char *const codes[CODE_COUNT] = {
+	[CODE_APPLICATION] = "application", [CODE_SERVER] = "server",
+	[CODE_FRAMEWORK] = "framework",	    [CODE_CLIENT] = "client",
+	[CODE_UNKNOWN] = "unknown",
+};
+
+const char *code_name(enum code code)
+{
+	return (unsigned int)code < CODE_COUNT ? codes[code] : "?";
+}
+
 static const struct words unknown = {"?", "?"};
 
 /* The cast makes a negative value too large as well. */

@@ -75,6 +75,19 @@ struct pause {
 	double cpu_squares;
 };
 
+/* Whose code a service in Python was seen running: code_name(). */
+enum code {
+	CODE_APPLICATION, /* and packages of which nothing is known */
+	CODE_SERVER,
+	CODE_FRAMEWORK,
+	CODE_CLIENT, /* for HTTP, with what it is made of */
+	CODE_UNKNOWN,
+	CODE_COUNT
+};
+
+/* "application", "server", "framework", "client", "unknown"; "?" out of range. */
+const char *code_name(enum code code);
+
 /* Waits other than for readiness that stopped an event loop, and with it all its requests. */
 struct blocked {
 	uint64_t count, sum_ns, max_ns;
@@ -195,6 +208,7 @@ struct service {
 	struct evidence evidence;
 	struct surroundings surroundings;
 	struct pause pauses[IOP_PAUSE_BINS];	 /* by pause_bin(); not of event loops */
+	uint64_t cpu_samples[CODE_COUNT];	 /* ticks of a clock while it ran; not scaled */
 	struct blocked blocked[PART_WAIT_COUNT]; /* by class */
 	char *blocking_file; /* name of the file of the longest disk wait among these, or NULL */
 	struct peer *peers;

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "abi.h"
+#include "probe/cpu_samples.h"
 #include "probe/kernel.h"
 #include "probe/peers.h"
 #include "probe/probe.h"
@@ -41,6 +42,7 @@ struct probe {
 	struct threads *threads;
 	struct peers *peers;
 	struct traces_source traces;
+	struct cpu_samples *cpu_samples;   /* NULL: this kernel lets none be taken */
 	uint32_t trace_budget;		   /* as it is unless the probes cost too much */
 	struct program_past *program_past; /* in the skeleton's order */
 	uint64_t recursion_past;

@@ -36,6 +36,7 @@ void probe_look_at(pid_t pid, struct iop_process *process)
 	target_interpreter_state(TARGET_HERE, pid, &address, &size);
 	process->locks_at = address;
 	process->locks_size = size;
+	process->python = size ? cpu_samples_python(pid) : 0;
 }
 
 int probe_join(struct probe *probe, size_t service, pid_t pid)

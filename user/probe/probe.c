@@ -290,6 +290,8 @@ static int open_into(struct probe *probe, const struct probe_opts *opts, struct 
 	r = traces_begin(&probe->traces, probe->max_services);
 	if (r < 0)
 		return r;
+	/* What they show can be estimated: without them the report is poorer, not wrong. */
+	(void)cpu_samples_open(probe->skel, &probe->cpu_samples);
 	probe->skel->bss->observing = 1;
 	probe->interval_start_ns = clock_monotonic_ns();
 	probe->interval_start_unix_ns = clock_unix_ns();
@@ -328,6 +330,7 @@ void probe_close(struct probe *probe)
 {
 	if (!probe)
 		return;
+	cpu_samples_close(probe->cpu_samples);
 	ioprof_bpf__destroy(probe->skel);
 	if (probe->stats_fd >= 0)
 		(void)close(probe->stats_fd);

@@ -228,6 +228,7 @@ int programs_attach(struct ioprof_bpf *skel)
 	for (int i = 0; i < s->prog_cnt; i++) {
 		program = *s->progs[i].prog;
 		if (!bpf_program__autoload(program) || *s->progs[i].link ||
+		    bpf_program__type(program) == BPF_PROG_TYPE_PERF_EVENT ||
 		    bpf_program__expected_attach_type(program) == BPF_TRACE_ITER)
 			continue;
 		link = bpf_program__attach(program);

@@ -468,6 +468,8 @@ static int read_into(struct probe *probe, struct snapshot *s)
 		r = peers_read(probe->peers, epoch, s);
 	if (!r)
 		r = traces_read(&probe->traces, start_ns, now_ns, s);
+	if (!r && probe->cpu_samples)
+		r = cpu_samples_read(probe->cpu_samples, s);
 	for (size_t i = 0; i < s->n_services && !r; i++)
 		r = service_sort_peers(&s->services[i]);
 	if (!r)

@@ -164,6 +164,21 @@ static void read_pauses(const struct json_cursor *from, struct service *service)
 	}
 }
 
+/* Only of services in Python, and not in documents of before they were taken. */
+static void read_cpu_samples(const struct json_cursor *from, struct service *service)
+{
+	struct json_cursor samples;
+
+	if (!json_cursor_has(from, "cpu_samples"))
+		return;
+	samples = member(from, "cpu_samples");
+	for (enum code i = 0; i < CODE_COUNT; i++) {
+		struct json_cursor n = member(&samples, code_name(i));
+
+		service->cpu_samples[i] = (uint64_t)json_cursor_integer(&n, 0, INT64_MAX);
+	}
+}
+
 static void read_peer(const struct json_cursor *from, struct service *service)
 {
 	struct json_cursor at = member(from, "address");
@@ -410,6 +425,7 @@ void document_read_service(const struct json_cursor *from, struct service *servi
 		document_read_dist(&parts, part_name(i), &service->parts[i]);
 	service->overlapped_io_ns = json_cursor_count(from, "overlapped_io_ns");
 	read_pauses(from, service);
+	read_cpu_samples(from, service);
 	read_moments(from, &service->moments);
 	service->cpu_ns = json_cursor_count(from, "cpu_total_ns");
 	service->cpu_observed_ns = json_cursor_count(from, "cpu_observed_ns");

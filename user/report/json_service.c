@@ -160,6 +160,27 @@ static json_t *loads(const struct peer *peer)
 	return TAKE(array);
 }
 
+/* By whose code; NULL, which leaves the member out, if there are none. */
+static json_t *cpu_samples(const struct service *service)
+{
+	uint64_t n = 0;
+	json_t *object;
+
+	for (enum code i = 0; i < CODE_COUNT; i++)
+		n += service->cpu_samples[i];
+	if (!n)
+		return NULL;
+	object = json_object();
+	for (enum code i = 0; object && i < CODE_COUNT; i++) {
+		if (json_object_set_new(object, code_name(i),
+					json_value_integer(service->cpu_samples[i])) < 0) {
+			json_decref(object);
+			return NULL;
+		}
+	}
+	return object;
+}
+
 static bool pause_is_empty(const struct pause *p)
 {
 	/* What an earlier interval counted may have taken more CPU since. */
@@ -289,8 +310,8 @@ json_t *json_service(const struct snapshot *s, const struct service *service,
 {
 	bool no_traces = opts && opts->no_traces;
 
-	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-			 "s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o*, s:o, s:o, "
+			 "s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			 "name", json_value_string(service->name),
 			 "pids", pids(service),
 			 "concurrency_model", concurrency_name(derive_concurrency(service)),
@@ -303,6 +324,7 @@ json_t *json_service(const struct snapshot *s, const struct service *service,
 			 "parts_s", parts(service),
 			 "overlapped_io_ns", json_value_integer(service->overlapped_io_ns),
 			 "pauses", pauses(service),
+			 "cpu_samples", cpu_samples(service),
 			 "cpu_total_s", json_value_seconds(service->cpu_ns),
 			 "cpu_total_ns", json_value_integer(service->cpu_ns),
 			 "cpu_observed_ns", json_value_integer(service->cpu_observed_ns),

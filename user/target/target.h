@@ -48,6 +48,24 @@ bool target_descends(pid_t pid, pid_t ancestor);
  */
 bool target_schedules_goroutines(const char *root, pid_t pid);
 
+/* The version of CPython that a process runs, by the names of its files. False: none, or one
+ * without an interpreter lock, which is built differently. */
+bool target_python_version(const char *root, pid_t pid, unsigned int *ret_major,
+			   unsigned int *ret_minor);
+
+/* Whose a file of Python is, by where it lies and the name of its package. */
+enum target_code {
+	TARGET_CODE_APPLICATION,
+	TARGET_CODE_SERVER,
+	TARGET_CODE_FRAMEWORK,
+	TARGET_CODE_CLIENT,  /* for HTTP */
+	TARGET_CODE_PACKAGE, /* installed, and nothing is known of it */
+	TARGET_CODE_LIBRARY, /* the interpreter's own */
+	TARGET_CODE_UNKNOWN, /* no path at all */
+};
+
+enum target_code target_python_code(const char *path);
+
 /*
  * Where the state of the interpreter that the process runs lies in its memory, its own locks in it
  * (CPython's _PyRuntime): an address and a number of bytes, both 0 where there is none or it cannot
