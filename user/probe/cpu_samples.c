@@ -36,9 +36,14 @@ struct known_file {
 	enum target_code code;
 };
 
+/* One processor's. */
+struct ticking {
+	struct bpf_link *link;
+};
+
 struct cpu_samples {
-	struct bpf_link **links;
-	size_t n_links;
+	struct ticking *clocks;
+	size_t n_clocks;
 	struct ring_buffer *ring;
 	int files_fd;
 	struct known_file known[CACHE_ROWS];
@@ -165,7 +170,7 @@ static int start_clock(struct cpu_samples *samples, struct ioprof_bpf *skel, int
 		(void)close(fd);
 		return r;
 	}
-	samples->links[samples->n_links++] = link;
+	samples->clocks[samples->n_clocks++].link = link;
 	return 0;
 }
 
@@ -181,10 +186,10 @@ int cpu_samples_open(struct ioprof_bpf *skel, struct cpu_samples **ret_samples)
 
 	if (!samples || cpus < 0)
 		return -ENOMEM;
-	samples->links = calloc((size_t)cpus, sizeof(*samples->links));
+	samples->clocks = calloc((size_t)cpus, sizeof(*samples->clocks));
 	samples->ring = ring_buffer__new(bpf_map__fd(skel->maps.samples), take, samples, NULL);
 	samples->files_fd = bpf_map__fd(skel->maps.python_files);
-	if (!samples->links || !samples->ring)
+	if (!samples->clocks || !samples->ring)
 		return -ENOMEM;
 	r = fill_pythons(skel);
 	for (int cpu = 0; cpu < cpus && !r; cpu++)
@@ -199,9 +204,9 @@ void cpu_samples_close(struct cpu_samples *samples)
 {
 	if (!samples)
 		return;
-	for (size_t i = 0; i < samples->n_links; i++)
-		(void)bpf_link__destroy(samples->links[i]);
-	free(samples->links);
+	for (size_t i = 0; i < samples->n_clocks; i++)
+		(void)bpf_link__destroy(samples->clocks[i].link);
+	free(samples->clocks);
 	ring_buffer__free(samples->ring);
 	free(samples);
 }
