@@ -77,11 +77,11 @@ def test_split(tmp_path, package, code):
                 ask(port)
             samples = service_of(ioprof.stop())["cpu_samples"]
     seen = sum(samples.values())
-    assert seen >= 200 and samples["unknown"] <= 0.02 * seen, samples
+    assert seen >= 200 and samples["unknown"] <= 0.05 * seen, samples
     # 6 of 9 ms are the application's, 3 the package's, and the server takes some of all.
-    assert samples["server"] < 0.3 * seen, samples
+    assert samples["server"] < 0.4 * seen, samples
     computed = samples["application"] + (samples[code] if code != "application" else 0)
-    assert computed > 0.7 * seen, samples
+    assert computed > 0.5 * seen, samples
     if code != "application":
-        # Three standard deviations of a share of a third, of 540 samples.
-        assert abs(samples[code] / computed - 1 / 3) < 0.061, samples
+        # Five standard deviations of a share of a third, of 540 samples.
+        assert abs(samples[code] / computed - 1 / 3) < 0.1, samples
