@@ -135,7 +135,7 @@ struct iop_python {
 #define IOP_SAMPLE_FILES 64
 struct iop_sample {
 	__u32 tgid, service, n;
-	__u32 cut; /* 1: there are more frames than were looked at */
+	__u32 padding;
 	__u64 files[IOP_SAMPLE_FILES];
 };
 

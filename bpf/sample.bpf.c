@@ -5,7 +5,7 @@
  * frames while it is in the kernel or in C, so system calls count for the code that makes them.
  *
  * Memory that is not there now is not waited for, and what is read is not trusted: user space
- * counts only stacks that make sense as unknown.
+ * counts stacks that make no sense as unknown. Of a stack too deep, the innermost frames count.
  */
 #include "vmlinux.h"
 
@@ -100,7 +100,6 @@ static __always_inline void walk(struct iop_sample *sample, u64 frame,
 		last = file;
 		note_file(sample->tgid, file, python);
 	}
-	sample->cut = frame != 0;
 }
 
 SEC("perf_event")
@@ -125,7 +124,6 @@ int on_tick(void *ctx)
 	sample->tgid = tgid;
 	sample->service = process->service;
 	sample->n = 0;
-	sample->cut = 0;
 	thread = find_thread(process->locks_at, python);
 	if (thread)
 		walk(sample, word_at(word_at(thread + python->c_frame) + python->running), python);
