@@ -197,7 +197,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	struct target_memory memory;
 	struct procfs_stat stat;
 	_cleanup_free_ char *text = write_files(bytes, size);
-	uint64_t address, state_bytes;
 	char *name;
 	bool locked;
 
@@ -214,6 +213,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	(void)target_components(root, PID, found, NULL, &locked);
 	(void)target_environment_variables(root, PID);
 	(void)target_schedules_goroutines(root, PID);
-	target_interpreter_state(root, PID, &address, &state_bytes);
+	(void)target_interpreter(root, PID);
 	return 0;
 }

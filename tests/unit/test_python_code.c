@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whose a file of Python is, and which version a process runs. */
+/* Whose a file of Python is. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-
-#include <unistd.h>
 
 #include "target/target.h"
 
@@ -40,20 +38,10 @@ static void test_code(void **state)
 		assert_int_equal(target_python_code(files[i].path), files[i].code);
 }
 
-static void test_no_python(void **state)
-{
-	unsigned int major, minor;
-
-	(void)state;
-	assert_false(target_python_version(TARGET_HERE, getpid(), &major, &minor));
-	assert_false(target_python_version(TARGET_HERE, 0x7fffffff, &major, &minor));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_code),
-		cmocka_unit_test(test_no_python),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,41 +51,46 @@ static pid_t start_python(int *ret_input, uint64_t *ret_address)
 
 static void state_of_a_program_that_can_lie_anywhere(void **state)
 {
-	uint64_t address, size;
+	struct target_interpreter found = target_interpreter(TARGET_HERE, getpid());
 
 	(void)state;
-	target_interpreter_state(TARGET_HERE, getpid(), &address, &size);
-	assert_int_equal(address, (uint64_t)(uintptr_t)_PyRuntime);
-	assert_int_equal(size, STATE_BYTES);
+	assert_int_equal(found.address, (uint64_t)(uintptr_t)_PyRuntime);
+	assert_int_equal(found.size, STATE_BYTES);
+	/* Its name is not Python's. */
+	assert_int_equal(found.major, 0);
 }
 
 static void state_of_python(void **state)
 {
-	uint64_t expected, address, size;
+	struct target_interpreter found;
+	uint64_t expected;
 	pid_t pid;
 	int input;
 
 	(void)state;
 	pid = start_python(&input, &expected);
-	target_interpreter_state(TARGET_HERE, pid, &address, &size);
+	found = target_interpreter(TARGET_HERE, pid);
 	(void)close(input);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_int_equal(address, expected);
-	assert_true(size > 0);
+	assert_int_equal(found.address, expected);
+	assert_true(found.size > 0);
+	assert_int_equal(found.major, 3);
+	assert_true(found.minor > 0);
 }
 
 static void nothing_of_a_process_that_is_gone(void **state)
 {
-	uint64_t address = 1, size = 1;
+	struct target_interpreter found;
 	pid_t pid = fork();
 
 	(void)state;
 	if (pid == 0)
 		_exit(0);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	target_interpreter_state(TARGET_HERE, pid, &address, &size);
-	assert_int_equal(address, 0);
-	assert_int_equal(size, 0);
+	found = target_interpreter(TARGET_HERE, pid);
+	assert_int_equal(found.address, 0);
+	assert_int_equal(found.size, 0);
+	assert_int_equal(found.major, 0);
 }
 
 int main(void)

@@ -178,8 +178,6 @@ static double replacing_s(const struct stack_change *c, struct prng *prng)
 {
 	double s = 0;
 
-	if (!c->n_swaps)
-		return 0;
 	for (size_t i = 0; i < c->n_swaps; i++) {
 		if (c->swaps[i].to < COST_COUNT)
 			s += c->swaps[i].times * parameter(c, c->swaps[i].to, prng);

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <linux/perf_event.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -39,11 +41,13 @@ struct known_file {
 /* One processor's. */
 struct ticking {
 	struct bpf_link *link;
+	int fd; /* the link's */
 };
 
 struct cpu_samples {
 	struct ticking *clocks;
 	size_t n_clocks;
+	bool started;
 	struct ring_buffer *ring;
 	int files_fd;
 	struct known_file known[CACHE_ROWS];
@@ -61,12 +65,8 @@ static int fill_pythons(const struct ioprof_bpf *skel)
 	return 0;
 }
 
-uint32_t cpu_samples_python(pid_t pid)
+uint32_t cpu_samples_python(unsigned int major, unsigned int minor)
 {
-	unsigned int major, minor;
-
-	if (!target_python_version(TARGET_HERE, pid, &major, &minor))
-		return 0;
 	for (size_t i = 0; i < sizeof(versions) / sizeof(*versions); i++) {
 		if (versions[i].major == major && versions[i].minor == minor)
 			return (uint32_t)i + 1;
@@ -149,7 +149,7 @@ int cpu_samples_read(struct cpu_samples *samples, struct snapshot *s)
 	return r < 0 ? r : 0;
 }
 
-static int start_clock(struct cpu_samples *samples, struct ioprof_bpf *skel, int cpu)
+static int add_clock(struct cpu_samples *samples, struct ioprof_bpf *skel, int cpu)
 {
 	struct perf_event_attr clock = {
 		.type = PERF_TYPE_SOFTWARE,
@@ -170,8 +170,9 @@ static int start_clock(struct cpu_samples *samples, struct ioprof_bpf *skel, int
 		(void)close(fd);
 		return r;
 	}
-	samples->clocks[samples->n_clocks++].link = link;
-	return 0;
+	samples->clocks[samples->n_clocks++] = (struct ticking){link, fd};
+	/* Being attached has started it. */
+	return ioctl(fd, PERF_EVENT_IOC_DISABLE, 0) ? -errno : 0;
 }
 
 static void cleanup_samples(struct cpu_samples **samples)
@@ -193,11 +194,25 @@ int cpu_samples_open(struct ioprof_bpf *skel, struct cpu_samples **ret_samples)
 		return -ENOMEM;
 	r = fill_pythons(skel);
 	for (int cpu = 0; cpu < cpus && !r; cpu++)
-		r = start_clock(samples, skel, cpu);
+		r = add_clock(samples, skel, cpu);
 	if (r < 0)
 		return r;
 	*ret_samples = TAKE(samples);
 	return 0;
+}
+
+int cpu_samples_start(struct cpu_samples *samples)
+{
+	int r = 0;
+
+	if (!samples || samples->started)
+		return 0;
+	for (size_t i = 0; i < samples->n_clocks; i++) {
+		if (ioctl(samples->clocks[i].fd, PERF_EVENT_IOC_ENABLE, 0))
+			r = -errno;
+	}
+	samples->started = true;
+	return r;
 }
 
 void cpu_samples_close(struct cpu_samples *samples)

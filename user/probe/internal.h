@@ -43,6 +43,7 @@ struct probe {
 	struct peers *peers;
 	struct traces_source traces;
 	struct cpu_samples *cpu_samples;   /* NULL: this kernel lets none be taken */
+	bool pythons;			   /* there are processes whose frames can be read */
 	uint32_t trace_budget;		   /* as it is unless the probes cost too much */
 	struct program_past *program_past; /* in the skeleton's order */
 	uint64_t recursion_past;

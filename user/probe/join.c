@@ -30,13 +30,12 @@ int probe_add_service(struct probe *probe, const char *name, size_t *ret_service
 
 void probe_look_at(pid_t pid, struct iop_process *process)
 {
-	uint64_t address, size;
+	const struct target_interpreter interpreter = target_interpreter(TARGET_HERE, pid);
 
 	process->green = target_schedules_goroutines(TARGET_HERE, pid);
-	target_interpreter_state(TARGET_HERE, pid, &address, &size);
-	process->locks_at = address;
-	process->locks_size = size;
-	process->python = size ? cpu_samples_python(pid) : 0;
+	process->locks_at = interpreter.address;
+	process->locks_size = interpreter.size;
+	process->python = cpu_samples_python(interpreter.major, interpreter.minor);
 }
 
 int probe_join(struct probe *probe, size_t service, pid_t pid)
@@ -51,6 +50,8 @@ int probe_join(struct probe *probe, size_t service, pid_t pid)
 	/* Until stock is taken, a thread of this process that is not known is not lost. */
 	__atomic_store_n(&probe->skel->bss->observing, 0, __ATOMIC_SEQ_CST);
 	probe_look_at(pid, &process);
+	if (process.python)
+		(void)cpu_samples_start(probe->cpu_samples);
 	if (bpf_map_update_elem(processes, &tgid, &process, BPF_NOEXIST))
 		return errno == EEXIST ? 0 : -errno;
 	if (!probe->services[service].pid)

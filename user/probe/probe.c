@@ -173,6 +173,7 @@ static int add_processes(struct probe *probe, uint32_t service)
 		uint32_t tgid = (uint32_t)pids[i];
 
 		probe_look_at(pids[i], &process);
+		probe->pythons |= process.python != 0;
 		if (bpf_map_update_elem(bpf_map__fd(probe->skel->maps.processes), &tgid, &process,
 					BPF_ANY))
 			return -errno;
@@ -292,6 +293,8 @@ static int open_into(struct probe *probe, const struct probe_opts *opts, struct 
 		return r;
 	/* What they show can be estimated: without them the report is poorer, not wrong. */
 	(void)cpu_samples_open(probe->skel, &probe->cpu_samples);
+	if (probe->pythons)
+		(void)cpu_samples_start(probe->cpu_samples);
 	probe->skel->bss->observing = 1;
 	probe->interval_start_ns = clock_monotonic_ns();
 	probe->interval_start_unix_ns = clock_unix_ns();

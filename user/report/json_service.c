@@ -163,22 +163,16 @@ static json_t *loads(const struct peer *peer)
 /* By whose code; NULL, which leaves the member out, if there are none. */
 static json_t *cpu_samples(const struct service *service)
 {
+	_cleanup_(json_value_freep) json_t *object = json_object();
 	uint64_t n = 0;
-	json_t *object;
 
-	for (enum code i = 0; i < CODE_COUNT; i++)
+	for (enum code i = 0; i < CODE_COUNT; i++) {
 		n += service->cpu_samples[i];
-	if (!n)
-		return NULL;
-	object = json_object();
-	for (enum code i = 0; object && i < CODE_COUNT; i++) {
 		if (json_object_set_new(object, code_name(i),
-					json_value_integer(service->cpu_samples[i])) < 0) {
-			json_decref(object);
+					json_value_integer(service->cpu_samples[i])) < 0)
 			return NULL;
-		}
 	}
-	return object;
+	return n ? TAKE(object) : NULL;
 }
 
 static bool pause_is_empty(const struct pause *p)

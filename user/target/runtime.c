@@ -127,7 +127,25 @@ static char *mapped_whole(char *line, uint64_t *ret_start)
 	return path;
 }
 
-static bool state_in(const char *file, uint64_t start, uint64_t *ret_address, uint64_t *ret_size)
+/* "python3.11", "libpython3.11.so.1.0", and nothing else behind the version. */
+static void read_version(const char *path, struct target_interpreter *interpreter)
+{
+	static const char library[] = "lib";
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	unsigned int major, minor;
+	int end = 0;
+
+	if (strncmp(name, library, sizeof(library) - 1) == 0)
+		name += sizeof(library) - 1;
+	if (sscanf(name, "python%u.%u%n", &major, &minor, &end) != 2 ||
+	    (name[end] != '\0' && strncmp(name + end, ".so", 3) != 0 &&
+	     strcmp(name + end, " (deleted)") != 0))
+		return;
+	interpreter->major = major;
+	interpreter->minor = minor;
+}
+
+static bool state_in(const char *file, uint64_t start, struct target_interpreter *interpreter)
 {
 	_cleanup_(cleanup_program) struct program program = open_program(file);
 	GElf_Sym symbol;
@@ -136,34 +154,36 @@ static bool state_in(const char *file, uint64_t start, uint64_t *ret_address, ui
 	if (!program.elf || !find_symbol(program.elf, "_PyRuntime", &symbol) ||
 	    !find_bias(program.elf, start, &bias))
 		return false;
-	*ret_address = symbol.st_value + bias;
-	*ret_size = symbol.st_size;
+	interpreter->address = symbol.st_value + bias;
+	interpreter->size = symbol.st_size;
 	return true;
 }
 
-void target_interpreter_state(const char *root, pid_t pid, uint64_t *ret_address,
-			      uint64_t *ret_size)
+struct target_interpreter target_interpreter(const char *root, pid_t pid)
 {
 	_cleanup_fclose_ FILE *maps = procfs_open("%s/proc/%d/maps", root, (int)pid);
 	char exe[PATH_BYTES], program[PATH_BYTES] = "", file[PATH_BYTES];
+	struct target_interpreter interpreter = {0};
 	_cleanup_free_ char *line = NULL;
 	bool found = false;
 	size_t size = 0;
 	uint64_t start;
 
-	*ret_address = *ret_size = 0;
 	if (!maps || snprintf(exe, sizeof(exe), "%s/proc/%d/exe", root, (int)pid) >= PATH_BYTES)
-		return;
+		return interpreter;
 	if (readlink(exe, program, sizeof(program) - 1) < 0)
-		return;
+		return interpreter;
 	while (!found && getline(&line, &size, maps) > 0) {
 		const char *path = mapped_whole(line, &start);
 
 		if (path && strcmp(path, program) == 0)
-			found = state_in(exe, start, ret_address, ret_size);
+			found = state_in(exe, start, &interpreter);
 		else if (path && strstr(path, "/libpython") &&
 			 snprintf(file, sizeof(file), "%s/proc/%d/root%s", root, (int)pid, path) <
 				 PATH_BYTES)
-			found = state_in(file, start, ret_address, ret_size);
+			found = state_in(file, start, &interpreter);
+		if (found)
+			read_version(path, &interpreter);
 	}
+	return interpreter;
 }

@@ -48,11 +48,6 @@ bool target_descends(pid_t pid, pid_t ancestor);
  */
 bool target_schedules_goroutines(const char *root, pid_t pid);
 
-/* The version of CPython that a process runs, by the names of its files. False: none, or one
- * without an interpreter lock, which is built differently. */
-bool target_python_version(const char *root, pid_t pid, unsigned int *ret_major,
-			   unsigned int *ret_minor);
-
 /* Whose a file of Python is, by where it lies and the name of its package. */
 enum target_code {
 	TARGET_CODE_APPLICATION,
@@ -67,12 +62,17 @@ enum target_code {
 enum target_code target_python_code(const char *path);
 
 /*
- * Where the state of the interpreter that the process runs lies in its memory, its own locks in it
- * (CPython's _PyRuntime): an address and a number of bytes, both 0 where there is none or it cannot
- * be read.
+ * The interpreter that a process runs: where its state lies in the process's memory, its own locks
+ * in it (CPython's _PyRuntime), an address and a number of bytes; and its version by the name of
+ * the file it is in. All 0 where there is none or it cannot be read; the version alone where the
+ * name has none, or says that it was built without the interpreter lock.
  */
-void target_interpreter_state(const char *root, pid_t pid, uint64_t *ret_address,
-			      uint64_t *ret_size);
+struct target_interpreter {
+	uint64_t address, size;
+	unsigned int major, minor;
+};
+
+struct target_interpreter target_interpreter(const char *root, pid_t pid);
 
 /* The process a thread belongs to (of a process: itself), or -ESRCH. */
 pid_t target_process_of(pid_t tid);
