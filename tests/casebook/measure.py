@@ -65,6 +65,11 @@ def core_times(core):
     raise LookupError(f"no processor {core}")
 
 
+def connections_for(workers):
+    """Of a closed load that keeps all workers busy."""
+    return 2 * workers[0] * workers[1] + 8
+
+
 @contextlib.contextmanager
 def idle_connections(server, n):
     """Connections that have had a request each and stay open. One that never sends anything keeps a thread of gthread."""

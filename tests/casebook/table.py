@@ -38,6 +38,13 @@ def tuned_of(row):
     return plan if all(plan) else None
 
 
+def cpu_of(row):
+    """CPU seconds per request, all of the service's; None: no requests."""
+    service = service_of(row)
+    completed = (service.get("requests") or {}).get("completed")
+    return service["cpu_total_s"] / completed if completed else None
+
+
 def naive_of(row):
     """1 + B as it is commonly computed: all wall time that is not CPU counts as waiting."""
     service = service_of(row)

@@ -22,8 +22,9 @@ import ioprof_run
 class Program:
     """A test program that says "listening on ADDRESS" when it is ready, and ends with the with block."""
 
-    def __init__(self, name, *args):
-        self.process = subprocess.Popen([ioprof_run.testbin(name), *map(str, args)], stdin=subprocess.DEVNULL,
+    def __init__(self, name, *args, processor=None):
+        pinned = ["taskset", "-c", str(processor)] if processor is not None else []
+        self.process = subprocess.Popen([*pinned, ioprof_run.testbin(name), *map(str, args)], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, text=True)
         self.pid = self.process.pid
 
@@ -56,13 +57,13 @@ class Downstream(Program):
 
 
 class Service(Program):
-    """The known-answer service, listening on the given family."""
+    """The known-answer service, listening on the given family; on one processor only, if one is named."""
 
-    def __init__(self, *args, family="tcp"):
+    def __init__(self, *args, family="tcp", processor=None):
         self.sockets = tempfile.TemporaryDirectory(prefix="ioprof-")
         self.truth_path = Path(self.sockets.name) / "truth.json"
         super().__init__("service", f"--listen={listen_address(family, self.sockets.name, 'service')}",
-                         f"--truth={self.truth_path}", *args)
+                         f"--truth={self.truth_path}", *args, processor=processor)
         self.address = self.read_address()
 
     def __exit__(self, *exc):

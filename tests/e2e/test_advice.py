@@ -12,10 +12,10 @@ from service_run import Downstream, Service
 from truth_compare import service_of
 
 
-def advise(*knobs, options=(), requests, **load_options):
+def advise(*knobs, options=(), processor=None, requests, **load_options):
     """The advice on the known-answer service with one downstream, {db}; the document's service; requests/s of the load."""
     with Downstream() as db:
-        with Service(*(knob.format(db=db.address) for knob in knobs)) as service, \
+        with Service(*(knob.format(db=db.address) for knob in knobs), processor=processor) as service, \
                 ioprof_run.start(service.pid, args=options) as prof:
             load = service.load(requests=requests, **load_options)
             doc = prof.stop()
@@ -48,10 +48,21 @@ def test_too_few_workers():
     assert advice["capacity_per_s"]["async"] == pytest.approx(cpus / cpu_s, rel=0.02)
 
 
-def test_async_capacity_does_not_depend_on_todays_workers():
-    found = [advise("--cpu=3000", "--call={db},2,4000", f"--processes={n}", options=["--cpu-factor=1.1"], requests=600,
-                    connections=n + 2, close=True)[0]["capacity_per_s"]["async"] for n in (2, 6)]
-    assert found[0] == pytest.approx(found[1], rel=0.1)
+def test_async_capacity_does_not_depend_on_todays_workers_or_load():
+    """C, 2 C + 1 and 8 C workers on one processor, at shares of what they can take, which is by the operational laws."""
+    cpu_s, wait_s = 0.002, 0.003
+    found = {}
+    for workers in (1, 3, 8):
+        for share in (0.3, 0.6, 0.9):
+            rate_per_s = share * min(1 / cpu_s, workers / (cpu_s + wait_s))
+            advice, service, _ = advise(
+                f"--cpu={cpu_s * 1e6:.0f}", f"--call={{db}},1,{wait_s * 1e6:.0f}", f"--processes={workers}",
+                options=["--cpu-factor=1.1"], processor=max(os.sched_getaffinity(0)), requests=300,
+                connections=2 * workers + 8, close=True, rate=round(1000 * rate_per_s))
+            assert service["surroundings"]["cpus"] == 1
+            found[workers, share] = advice["capacity_per_s"]["async"]
+    assert max(found.values()) <= 1.1 * min(found.values()), found
+    assert max(found.values()) <= 1.01 / (1.1 * cpu_s), found
 
 
 def test_nothing_to_wait_for():

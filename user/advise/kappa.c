@@ -37,8 +37,9 @@
 #define LEAST_AWAKE .1	  /* of a request's CPU */
 #define LEAST_SAMPLED .4  /* of calibrated costs: what is less was not recognised by samples */
 #define MOST_SAMPLED 2.5
-#define LEAST_FACTOR 0.13 /* of the stack: the lowest measured */
-#define MOST_SAVED .72	  /* of a blocking HTTP client's CPU: 160 to 280 us for 600 to 900 */
+#define COLD_HALF_S 250e-6 /* of own code between calls: COST_FACTOR_COLD then applies by half */
+#define LEAST_FACTOR 0.13  /* of the stack: the lowest measured */
+#define MOST_SAVED .72	   /* of a blocking HTTP client's CPU: 160 to 280 us for 600 to 900 */
 #define US 1e-6
 
 static const struct cost_row {
@@ -67,8 +68,9 @@ static const struct {
 static bool is_factor(enum cost cost)
 {
 	return cost == COST_FACTOR_UNKNOWN || cost == COST_FACTOR_SAMPLED ||
-	       cost == COST_FACTOR_LANGUAGE || cost == COST_FACTOR_KNOWN ||
-	       cost == COST_FACTOR_IN_SITU || cost == COST_FACTOR_ELSEWHERE;
+	       cost == COST_FACTOR_COLD || cost == COST_FACTOR_LANGUAGE ||
+	       cost == COST_FACTOR_KNOWN || cost == COST_FACTOR_IN_SITU ||
+	       cost == COST_FACTOR_ELSEWHERE;
 }
 
 struct prior cost_default(enum cost cost)
@@ -143,6 +145,13 @@ static double left_out_s(const struct stack_change *c, const struct swap *swap, 
 	return share * from + (1 - share) * parameter(c, swap->instead, prng);
 }
 
+/* After a shorter wait than in calibrate less is to be brought back, by the law of warm.c; what
+ * longer ones take more is in waits_s. */
+static double wait_share(const struct stack_change *c)
+{
+	return c->off_s > 0 ? fmin(log2(1 + c->off_s / WAIT_CALIBRATED_S), 1) : 1;
+}
+
 /* What those of today's server, framework and clients take, as calibrated, that samples show, or
  * that they do not. */
 static double swapped_s(const struct stack_change *c, bool hidden, struct prng *prng)
@@ -150,8 +159,11 @@ static double swapped_s(const struct stack_change *c, bool hidden, struct prng *
 	double s = 0;
 
 	for (size_t i = 0; i < c->n_swaps; i++) {
-		if (c->swaps[i].from < COST_COUNT && c->swaps[i].hidden == hidden)
-			s += c->swaps[i].times * left_out_s(c, &c->swaps[i], prng);
+		const struct swap *swap = &c->swaps[i];
+
+		if (swap->from < COST_COUNT && swap->hidden == hidden)
+			s += swap->times * left_out_s(c, swap, prng) *
+			     (swap->waits ? wait_share(c) : 1);
 	}
 	return fmax(s, 0);
 }
@@ -173,14 +185,26 @@ static enum cost off_here(const struct stack_change *c)
 	return c->calibrated ? COST_FACTOR_IN_SITU : COST_FACTOR_ELSEWHERE;
 }
 
-/* What comes in their place, as calibrated. */
-static double replacing_s(const struct stack_change *c, struct prng *prng)
+/* What was warm in calibrate takes more, where bursts of the service's own code, own_s in all, come
+ * between. */
+static double cold(const struct stack_change *c, double own_s, struct prng *prng)
+{
+	double burst_s = own_s / (c->operations + 1);
+
+	return 1 + burst_s / (burst_s + COLD_HALF_S) * (factor(c, COST_FACTOR_COLD, prng) - 1);
+}
+
+/* What comes in their place, as calibrated, where the service's own code takes own_s. */
+static double replacing_s(const struct stack_change *c, double own_s, struct prng *prng)
 {
 	double s = 0;
 
 	for (size_t i = 0; i < c->n_swaps; i++) {
-		if (c->swaps[i].to < COST_COUNT)
-			s += c->swaps[i].times * parameter(c, c->swaps[i].to, prng);
+		const struct swap *swap = &c->swaps[i];
+
+		if (swap->to < COST_COUNT)
+			s += swap->times * parameter(c, swap->to, prng) *
+			     (swap->warm ? cold(c, own_s, prng) : 1);
 	}
 	return fmax(s, 0);
 }
@@ -223,7 +247,8 @@ static double sampled_s(const struct stack_change *c, double own_factor, struct 
 	double off = share * awake / swapped_s(c, false, NULL);
 	double own = fmax((1 - share) * awake - off * swapped_s(c, true, prng), 0);
 
-	return own_factor * own + off * replacing_s(c, prng) * factor(c, COST_FACTOR_SAMPLED, prng);
+	return own_factor * own +
+	       off * replacing_s(c, own, prng) * factor(c, COST_FACTOR_SAMPLED, prng);
 }
 
 /*
@@ -280,7 +305,7 @@ static enum cost own_factor(const struct stack_change *c)
 
 static double stack_s(const struct stack_change *c, struct prng *prng)
 {
-	double s, known, unknown = 0;
+	double s, own, unknown = 0;
 
 	if (c->cpu_factor > 0)
 		return c->cpu_factor * c->cpu_s;
@@ -290,8 +315,8 @@ static double stack_s(const struct stack_change *c, struct prng *prng)
 	if (kappa_sampled(c)) {
 		s = sampled_s(c, s, prng);
 	} else {
-		known = known_s(c, prng);
-		s = s * own_s(c, known, prng) + replacing_s(c, prng) * factor(c, off_here(c), prng);
+		own = own_s(c, known_s(c, prng), prng);
+		s = s * own + replacing_s(c, own, prng) * factor(c, off_here(c), prng);
 	}
 	if (!c->server_known && framework_known(c))
 		s += parameter(c, c->framework, prng);

@@ -60,11 +60,16 @@ struct swap {
 	enum cost from, to;
 	double times;
 	bool hidden; /* it is no Python, so samples show it as its caller's */
+	bool warm;   /* what comes instead was calibrated with nothing beside it */
+	bool waits;  /* what is left out was calibrated at waits of WAIT_CALIBRATED_S */
 	bool unsure; /* or instead is left out: nothing says which, or how often which */
 	enum cost instead;
 };
 
 #define SWAPS_MOST 8
+
+/* How long requests wait in calibrate, more or less. */
+#define WAIT_CALIBRATED_S 1e-3
 
 /* What is known of the service and of the change. All counts per request. */
 struct stack_change {
@@ -86,6 +91,7 @@ struct stack_change {
 	 * was sampled. */
 	double samples, samples_swapped;
 	struct prior waits_s; /* of cpu_s: by sleeping in waits, which a loop under load does not */
+	double off_s;	      /* so long a wait keeps a request off the processors; 0: not known */
 	bool server_known;    /* the swaps hold server and framework: no guess at these */
 	const struct prior *calibrated; /* COST_COUNT of them, or NULL: the defaults */
 };

@@ -85,14 +85,40 @@ static bool known(const struct prior *calibrated, enum cost cost)
 	return cost < COST_COUNT && cost_of(calibrated, cost).hi > 0;
 }
 
-/* Adds a swap if what both sides cost is known. */
+/* What a request that waits takes more of all its stack, by the client it waits in. */
+static const struct {
+	enum cost client, waiting;
+} waiting_costs[] = {
+	{COST_REQUESTS, COST_REQUESTS_WAITING},
+	{COST_HTTPX, COST_HTTPX_WAITING},
+	{COST_URLLIB3, COST_URLLIB3_WAITING},
+	{COST_HTTP_CLIENT_PY, COST_HTTP_CLIENT_PY_WAITING},
+	{COST_PSYCOPG2, COST_PSYCOPG2_WAITING},
+	{COST_AIOHTTP, COST_AIOHTTP_WAITING},
+	{COST_ASYNCPG, COST_ASYNCPG_WAITING},
+	{COST_AIOHTTP_UVLOOP, COST_AIOHTTP_WAITING},
+	{COST_ASYNCPG_UVLOOP, COST_ASYNCPG_WAITING},
+};
+
+static bool is_waiting(enum cost cost)
+{
+	bool waiting = cost == COST_PHP_FPM_WAITING;
+
+	for (size_t i = 0; i < sizeof(waiting_costs) / sizeof(*waiting_costs); i++)
+		waiting |= cost == waiting_costs[i].waiting;
+	return waiting;
+}
+
+/* Adds a swap if what both sides cost is known; to COST_COUNT: it has no counterpart. */
 static bool swap(struct stack *stack, enum cost from, enum cost to, double times)
 {
 	struct stack_change *c = &stack->change;
 
-	if (!known(c->calibrated, from) || !known(c->calibrated, to) || c->n_swaps == SWAPS_MOST)
+	if (!known(c->calibrated, from) || (to != COST_COUNT && !known(c->calibrated, to)) ||
+	    c->n_swaps == SWAPS_MOST)
 		return false;
-	c->swaps[c->n_swaps++] = (struct swap){.from = from, .to = to, .times = times};
+	c->swaps[c->n_swaps++] =
+		(struct swap){.from = from, .to = to, .times = times, .waits = is_waiting(from)};
 	return true;
 }
 
@@ -154,21 +180,6 @@ static const struct {
 	{COST_ASYNCPG_WAITING, COST_ASYNCPG_UVLOOP_WAITING},
 };
 
-/* What a request that waits takes more of all its stack, by the client it waits in. */
-static const struct {
-	enum cost client, waiting;
-} waiting_costs[] = {
-	{COST_REQUESTS, COST_REQUESTS_WAITING},
-	{COST_HTTPX, COST_HTTPX_WAITING},
-	{COST_URLLIB3, COST_URLLIB3_WAITING},
-	{COST_HTTP_CLIENT_PY, COST_HTTP_CLIENT_PY_WAITING},
-	{COST_PSYCOPG2, COST_PSYCOPG2_WAITING},
-	{COST_AIOHTTP, COST_AIOHTTP_WAITING},
-	{COST_ASYNCPG, COST_ASYNCPG_WAITING},
-	{COST_AIOHTTP_UVLOOP, COST_AIOHTTP_WAITING},
-	{COST_ASYNCPG_UVLOOP, COST_ASYNCPG_WAITING},
-};
-
 static enum cost waiting_of(enum cost client)
 {
 	for (size_t i = 0; i < sizeof(waiting_costs) / sizeof(*waiting_costs); i++) {
@@ -209,11 +220,10 @@ static enum cost http_client(const struct service *service)
 }
 
 /* What goes with the client and has no counterpart. */
-static void leave_out(struct stack_change *c, enum cost cost, double times)
+static void leave_out(struct stack *stack, enum cost cost, double times)
 {
-	if (times > 0 && known(c->calibrated, cost) && c->n_swaps < SWAPS_MOST)
-		c->swaps[c->n_swaps++] =
-			(struct swap){.from = cost, .to = COST_COUNT, .times = times};
+	if (times > 0)
+		(void)swap(stack, cost, COST_COUNT, times);
 }
 
 /* calls, connections: of a request, to peers that are no databases. */
@@ -227,12 +237,13 @@ static void recognise_http(const struct service *service, struct stack *stack, d
 	if (from == COST_COUNT || !(calls > 0) || (two && !known(c->calibrated, COST_HTTPX)))
 		return;
 	if (swap(stack, from, on_loop(stack, COST_AIOHTTP), calls)) {
+		c->swaps[c->n_swaps - 1].warm = true;
 		c->swaps[c->n_swaps - 1].unsure = two;
 		c->swaps[c->n_swaps - 1].instead = COST_HTTPX;
 		if (from == COST_REQUESTS && !two) {
-			leave_out(c, COST_REQUESTS_VARIABLE,
+			leave_out(stack, COST_REQUESTS_VARIABLE,
 				  calls * service->surroundings.environment_variables);
-			leave_out(c, COST_REQUESTS_CONNECTION, connections);
+			leave_out(stack, COST_REQUESTS_CONNECTION, connections);
 		}
 	} else if (from == COST_REQUESTS && !two) {
 		c->http_calls = calls;
@@ -325,7 +336,7 @@ static void swap_waiting(const struct service *service, struct stack *stack)
 
 	find_waiting(&stack->change, &from, &to);
 	if (share > 0 && !swap(stack, from, on_loop(stack, to), share))
-		leave_out(&stack->change, from, share);
+		leave_out(stack, from, share);
 }
 
 static void recognise_server(const struct service *service, struct stack *stack)

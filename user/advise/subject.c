@@ -454,6 +454,15 @@ static struct rhythm rhythm_of_loops(const struct subject *s)
 	return rhythm;
 }
 
+/* So long a wait keeps a request off the processors: until it runs again. Its run queue is at the
+ * start and after each wait. */
+static double off_s(const struct subject *s, const struct rhythm *rhythm)
+{
+	double queue_s = part_s(s->service, PART_RUN_QUEUE) / s->evidence.exact.requests;
+
+	return rhythm->waits > 0 ? rhythm->wait_s + queue_s / (rhythm->waits + 1) : 0;
+}
+
 /* From here on the CPU in the evidence is that under full load. */
 static void warm_up(struct subject *s)
 {
@@ -470,6 +479,7 @@ static void warm_up(struct subject *s)
 	e->exact.cpu_s *= factor;
 	e->after_s *= factor;
 	s->stack.change.waits_s = s->warm.calls_s;
+	s->stack.change.off_s = off_s(s, &rhythm);
 }
 
 static bool options_valid(const struct advice_opts *o)

@@ -123,7 +123,7 @@ struct pause_fit warm_fit(const struct service *service, double seen)
 static void take_waits(struct warm_up *up, const struct sleeps *s, const struct prior *each,
 		       double most)
 {
-	struct prior short_s = added(s->within, fmin(s->within_s, WARM_CALL_S), each, most);
+	struct prior short_s = added(s->within, fmin(s->within_s, WAIT_CALIBRATED_S), each, most);
 
 	up->waits_s = added(s->within, s->within_s, each, most);
 	up->calls_s = (struct prior){up->waits_s.estimate - short_s.estimate,

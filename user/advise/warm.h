@@ -26,13 +26,10 @@ struct warm_up {
 	double slept_s;	      /* before a request that found its worker asleep, on average */
 	struct prior share;   /* of its CPU, each 0..1, by sleeping before; zeros: nothing known */
 	struct prior waits_s; /* seconds of its CPU by sleeping within */
-	struct prior calls_s; /* of these, what waits of WARM_CALL_S each would not have added */
+	struct prior calls_s; /* of these, what waits of WAIT_CALIBRATED_S would not have added */
 	struct prior each_s;  /* added by a sleep of 1 ms */
 	bool measured;	      /* in this service; else each_s is a prior */
 };
-
-/* Calibrated costs of calls are of calls that wait so long. */
-#define WARM_CALL_S 1e-3
 
 /*
  * What a sleep of 1 ms adds, in seconds, by what is known of Python services; taken to hold for

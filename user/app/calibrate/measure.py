@@ -149,7 +149,22 @@ class Echo:
         return data
 
 
+def serve_alone(client, kind):
+    """A process of its own for this connection, as PostgreSQL has: each message to it wakes one up."""
+    if os.fork():
+        return
+    try:
+        die_with_parent()
+        peer = kind()
+        client.setblocking(True)
+        while data := client.recv(65536):
+            client.sendall(peer.feed(data))
+    finally:
+        os._exit(0)
+
+
 def serve(kinds):
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that serve alone
     selector = selectors.DefaultSelector()
     for server, kind in kinds:
         selector.register(server, selectors.EVENT_READ, kind)
@@ -161,7 +176,11 @@ def serve(kinds):
                 except BlockingIOError:
                     continue
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                selector.register(client, selectors.EVENT_READ, key.data())
+                if key.data is Postgres:
+                    serve_alone(client, key.data)
+                    client.close()
+                else:
+                    selector.register(client, selectors.EVENT_READ, key.data())
                 continue
             try:
                 data = key.fileobj.recv(65536)
@@ -174,7 +193,7 @@ def serve(kinds):
 
 
 def start_peers():
-    """An echo, an HTTP and a PostgreSQL peer in a process of their own: its PID, and the echo's port. The others' are in
+    """An echo, an HTTP and a PostgreSQL peer in processes of their own: its PID, and the echo's port. The others' are in
     the environment."""
     kinds = [(listen(), Echo), (listen(), Http), (listen(), Postgres)]
     pid = os.fork()

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Is the asynchronous capacity that is predicted of a service the same whatever its workers and its load are today?
+
+All numbers of workers run side by side, one of them under load at a time, and are profiled in turns, in another order
+each round. What is compared is each prediction over the mean of its round, so that a machine that changes its speed
+from one minute to the next does not count as a difference between them.
+"""
+
+import contextlib
+import json
+import math
+import random
+import statistics
+
+import measure
+import table
+import twins
+
+WORKERS = ((1, 1), (3, 1), (8, 1))  # C, 2 C + 1 and 8 C of the one core
+ENOUGH_REQUESTS = 300
+FIGURES = {"capacity": lambda row: (table.advice_of(row).get("capacity_per_s") or {}).get("async"),
+           "CPU per request": lambda row: table.cpu_of(row),
+           "kappa": lambda row: (table.advice_of(row).get("kappa") or {}).get("estimate")}
+
+
+def rounds_of(case, variables, args):
+    """Rows of predictions, one list per round: of each number of workers at each load."""
+    rounds = []
+    with contextlib.ExitStack() as stack:
+        servers = {workers: stack.enter_context(twins.sync_side(case, workers, variables)) for workers in WORKERS}
+        capacities = {}
+        for workers, server in servers.items():
+            measure.load(server, 1, measure.connections_for(workers))
+            capacities[workers] = measure.load(server, args.seconds / 2, measure.connections_for(workers)).per_s
+        turns = [(workers, share) for workers in WORKERS for share in case.loads]
+        order = random.Random(1)
+        for _ in range(args.invariance):
+            rows = []
+            for workers, share in order.sample(turns, len(turns)):
+                rate = share * capacities[workers]
+                seconds = round(min(max(ENOUGH_REQUESTS / rate, args.seconds), args.longest), 1)
+                document, _ = measure.profile(servers[workers], seconds, measure.connections_for(workers), rate, 0,
+                                              list(case.options))
+                rows.append({"case": case.name, "workers": workers, "load": share, "document": document})
+            rounds.append(rows)
+    return rounds
+
+
+def relative(rounds, figure):
+    """{(workers, load): ln of the figure over its round's mean, of each round}, of those that have it everywhere."""
+    logs = []
+    for rows in rounds:
+        found = {(tuple(row["workers"]), row["load"]): figure(row) for row in rows}
+        logs.append({key: math.log(value) for key, value in found.items() if value})
+    everywhere = set.intersection(*map(set, logs))
+    means = [statistics.mean(each[key] for key in everywhere) for each in logs] if everywhere else []
+    return {key: [each[key] - mean for each, mean in zip(logs, means)] for key in sorted(everywhere)}
+
+
+def lines_of(case, rounds):
+    """Of each figure a table's line per number of workers and load, and how far they lie apart."""
+    columns = {name: relative(rounds, figure) for name, figure in FIGURES.items()}
+    for key in columns["CPU per request"]:
+        cells = [case.name, f"{key[0][0]}x{key[0][1]}", f"{key[1]:.0%}"]
+        for found in columns.values():
+            cells.append("-" if key not in found else
+                         f"{percent(statistics.mean(found[key]))} +- {100 * error_of(found[key]):.0f} %")
+        yield "| " + " | ".join(cells) + " |"
+
+
+def percent(log):
+    return f"{100 * math.expm1(log):+.0f}"
+
+
+def error_of(logs):
+    """The standard error of their mean."""
+    return statistics.stdev(logs) / math.sqrt(len(logs)) if len(logs) > 1 else math.nan
+
+
+def summary(case, rounds):
+    for name, figure in FIGURES.items():
+        means = [statistics.mean(logs) for logs in relative(rounds, figure).values()]
+        if means:
+            yield f"- {case.name}, {name}: largest over smallest {percent(max(means) - min(means))} %"
+
+
+def run(case, variables, args):
+    rounds = rounds_of(case, variables, args)
+    (args.dir / f"{case.name}.invariance.json").write_text(json.dumps(rounds))
+
+
+def render(directory, cases):
+    text, ends = ["| case | workers | load | " + " | ".join(FIGURES) + " |", "|" + "---|" * (3 + len(FIGURES))], []
+    for case in cases:
+        try:
+            rounds = json.loads((directory / f"{case.name}.invariance.json").read_text())
+        except FileNotFoundError:
+            continue
+        text += lines_of(case, rounds)
+        ends += summary(case, rounds)
+    return "\n".join([*text, "", *ends])
