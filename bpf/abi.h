@@ -122,13 +122,15 @@ struct iop_process {
 /*
  * Where CPython of one version keeps the frames of its threads, as offsets in bytes: in its
  * _PyRuntime the first interpreter; in that the first thread; in a thread the next one, its
- * pthread_t and its C frame; in that the frame that runs; in a frame its code and the frame that
- * called it; in code the name of its file; in a string of ASCII the text.
+ * pthread_t and its frame; in that the frame that runs, or nothing comes between; in a frame its
+ * code and the frame that called it; in code the name of its file; in a string of ASCII the text;
+ * in a frame whose it is, 0: all are of Python.
  */
 struct iop_python {
-	__u16 interpreter, thread, next, self, c_frame, running, code, caller, file, text;
+	__u16 interpreter, thread, next, self, frame, running, code, caller, file, text, owner;
 };
-#define IOP_PYTHONS 4
+#define IOP_PYTHON_NOTHING_BETWEEN 0xffff
+#define IOP_PYTHONS 8
 
 /* Of a tick of the clock while a Python of a service ran: the files of its frames, innermost first,
  * each run of frames of one file once. Ring buffer samples; no more than n of files are sent. */

@@ -16,6 +16,9 @@
 
 #define THREADS_MOST 128
 #define FRAMES_MOST 160
+/* FRAME_OWNED_BY_CSTACK, _INTERPRETER of pycore_frame.h: a frame without code is at least that. */
+#define OWNED_BY_NOBODY 3
+#define REFERENCE (~(u64)3) /* of a _PyStackRef, what is the address */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -37,6 +40,14 @@ static __always_inline u64 word_at(u64 address)
 
 	(void)bpf_probe_read_user(&word, sizeof(word), (const void *)address);
 	return word;
+}
+
+static __always_inline u8 byte_at(u64 address)
+{
+	u8 byte = 0;
+
+	(void)bpf_probe_read_user(&byte, sizeof(byte), (const void *)address);
+	return byte;
 }
 
 /* The running thread's pthread_t: its thread pointer. */
@@ -83,13 +94,24 @@ static __always_inline void note_file(u32 tgid, u64 file, const struct iop_pytho
 	(void)bpf_map_update_elem(&python_files, &key, path, BPF_ANY);
 }
 
+static __always_inline u64 innermost(u64 thread, const struct iop_python *python)
+{
+	u64 frame = word_at(thread + python->frame);
+
+	return python->running == IOP_PYTHON_NOTHING_BETWEEN ? frame
+							     : word_at(frame + python->running);
+}
+
 static __always_inline void walk(struct iop_sample *sample, u64 frame,
 				 const struct iop_python *python)
 {
 	u64 last = 0, file;
 
 	for (int i = 0; i < FRAMES_MOST && frame; i++) {
-		file = word_at(word_at(frame + python->code) + python->file);
+		bool empty = python->owner && byte_at(frame + python->owner) >= OWNED_BY_NOBODY;
+		u64 code = empty ? 0 : word_at(frame + python->code) & REFERENCE;
+
+		file = code ? word_at(code + python->file) : 0;
 		frame = word_at(frame + python->caller);
 		if (!file || file == last)
 			continue;
@@ -126,7 +148,7 @@ int on_tick(void *ctx)
 	sample->n = 0;
 	thread = find_thread(process->locks_at, python);
 	if (thread)
-		walk(sample, word_at(word_at(thread + python->c_frame) + python->running), python);
+		walk(sample, innermost(thread, python), python);
 	size = sample->n;
 	if (size > IOP_SAMPLE_FILES)
 		size = IOP_SAMPLE_FILES;

@@ -29,6 +29,7 @@ static void test_code(void **state)
 		{"/usr/lib/python3.11/socketserver.py", TARGET_CODE_SERVER},
 		{"/usr/local/lib/python3.11/json/decoder.py", TARGET_CODE_LIBRARY},
 		{"<frozen importlib._bootstrap>", TARGET_CODE_LIBRARY},
+		{"__init__", TARGET_CODE_LIBRARY},
 		{"", TARGET_CODE_UNKNOWN},
 		{"\x01\x02", TARGET_CODE_UNKNOWN},
 	};

@@ -220,8 +220,10 @@ static void a_large_environment_costs_requests(void **state)
 	measure(COST_REQUESTS_VARIABLE, 2);
 	stack = stack_recognise(&service, TARGET_AUTO, costs);
 	assert_int_equal(stack.change.n_swaps, 2);
+	assert_true(stack.change.swaps[0].warm);
 	assert_int_equal(stack.change.swaps[1].from, COST_REQUESTS_VARIABLE);
 	assert_int_equal(stack.change.swaps[1].to, COST_COUNT);
+	assert_false(stack.change.swaps[1].waits);
 	ASSERT_NEAR(stack.change.swaps[1].times, CALLS * 50);
 	service.surroundings.environment_variables = 0;
 	assert_int_equal(stack_recognise(&service, TARGET_AUTO, costs).change.n_swaps, 1);
@@ -327,7 +329,10 @@ static void php_goes_to_node(void **state)
 	assert_true(change.server_known && change.another_language);
 	measure(COST_PHP_FPM_WAITING, 70);
 	measure(COST_NODE_WAITING, 10);
-	assert_int_equal(stack_recognise(&service, TARGET_NODE, costs).change.n_swaps, 3);
+	change = stack_recognise(&service, TARGET_NODE, costs).change;
+	assert_int_equal(change.n_swaps, 3);
+	assert_int_equal(change.swaps[1].from, COST_PHP_FPM_WAITING);
+	assert_true(change.swaps[1].waits && !change.swaps[0].waits);
 	assert_int_equal(stack_recognise(&service, TARGET_SWOOLE, costs).change.n_swaps, 0);
 	/* Calls by what nobody measured. */
 	service.surroundings.n_components = 1;

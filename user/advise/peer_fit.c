@@ -5,9 +5,12 @@
  * Method: with k servers of S seconds each, an operation that finds n - 1 others there takes
  * R(n) = S max(1, 1 + a (n / k - 1)) on average: a = 1 is exact for exponential service, in order;
  * where all take the same time, and so began together, those served have done half of theirs on
- * average, and a is near 1 / 2. Operations come put together by n, from 17 on by ranges of n, whose
- * middle is taken; for every k, and a from 1 / 2 to 1, the best S follows by weighted least
- *squares; the k with the least error is taken. That is done only where the data can tell:
+ * average, and a is near 1 / 2. Workers of one client come in bursts, and the few operations that
+ * find hardly more than k find them nearly done: there R(n) = S (1 + a (n / k - 1)^b), b 1.5 or 2,
+ * which is taken where it halves the error. Operations come put together by n, from 17 on by ranges
+ * of n, whose middle is taken; for every k, and a from 1 / 2 (0.3 where R is bent) to 1, the best S
+ * follows by weighted least squares; the k with the least error is taken. That is done only where
+ * the data can tell:
  *
  *	flat		n = 1 was seen, or n grew by 1.25 or more while R stayed within 1.1 of its
  *			least; and no rise as below: no limit seen
@@ -35,8 +38,10 @@
 #define LEAST_IN_BIN 30	 /* operations, for a mean to be believed */
 #define LEAST_IN_ALL 100 /* operations */
 #define HIGH_END .05
-#define LEAST_SLOPE .5
-#define SLOPES 6 /* from 1 down to that */
+#define SLOPE_STEP .1
+#define STRAIGHT_SLOPES 6 /* from 1 down to 0.5 */
+#define BENT_SLOPES 8	  /* from 1 down to 0.3 */
+#define BENT_LESS .5	  /* of the error: else straight */
 #define FLAT 1.1
 #define RISE 1.3
 #define RISE_BEGUN 1.2
@@ -173,21 +178,26 @@ static bool rise_begins(const struct curve *curve, double deviation_s)
 	       surely_slower(curve, last, deviation_s) && surely_slower(curve, before, deviation_s);
 }
 
+/* How R(n) rises past the knee: by bend 1 in a straight line. */
+struct rise {
+	double slope, bend;
+};
+
 /* R(n) / S of k servers. */
-static double slowdown(double n, double k, double slope)
+static double slowdown(double n, double k, const struct rise *rise)
 {
-	return fmax(1, 1 + slope * (n / k - 1));
+	return 1 + rise->slope * pow(fmax(n / k - 1, 0), rise->bend);
 }
 
 /* The squared error with k servers and the S that suits them best. */
-static double squared_error(const struct curve *curve, double k, double slope,
+static double squared_error(const struct curve *curve, double k, const struct rise *rise,
 			    double *ret_service_s)
 {
 	double gr = 0, gg = 0, error = 0;
 
 	for (size_t i = 0; i < curve->n_bins; i++) {
 		const struct bin *b = &curve->bins[i];
-		double g = slowdown(b->n, k, slope);
+		double g = slowdown(b->n, k, rise);
 
 		gr += b->count * g * b->mean_s;
 		gg += b->count * g * g;
@@ -195,21 +205,21 @@ static double squared_error(const struct curve *curve, double k, double slope,
 	*ret_service_s = gr / gg;
 	for (size_t i = 0; i < curve->n_bins; i++) {
 		const struct bin *b = &curve->bins[i];
-		double off = b->mean_s - *ret_service_s * slowdown(b->n, k, slope);
+		double off = b->mean_s - *ret_service_s * slowdown(b->n, k, rise);
 
 		error += b->count * off * off;
 	}
 	return error;
 }
 
-static void fit_knee(const struct curve *curve, struct peer_fit *fit)
+/* The best of all k and slopes, if its error is less than the least so far. The least then. */
+static double fit_servers(const struct curve *curve, double bend, uint32_t slopes, double least,
+			  struct peer_fit *fit)
 {
-	double least = INFINITY;
-
-	for (uint32_t i = 0; i < fit->most_in_flight * SLOPES; i++) {
-		uint32_t k = i / SLOPES + 1;
-		double slope = 1 - (1 - LEAST_SLOPE) * (i % SLOPES) / (SLOPES - 1);
-		double service_s = 0, error = squared_error(curve, k, slope, &service_s);
+	for (uint32_t i = 0; i < fit->most_in_flight * slopes; i++) {
+		const struct rise rise = {.slope = 1 - SLOPE_STEP * (i % slopes), .bend = bend};
+		uint32_t k = i / slopes + 1;
+		double service_s = 0, error = squared_error(curve, k, &rise, &service_s);
 
 		if (error >= least)
 			continue;
@@ -217,15 +227,25 @@ static void fit_knee(const struct curve *curve, struct peer_fit *fit)
 		fit->servers = k;
 		fit->service_s = service_s;
 	}
+	return least;
+}
+
+static void fit_knee(const struct curve *curve, struct peer_fit *fit)
+{
+	double least = fit_servers(curve, 1, STRAIGHT_SLOPES, INFINITY, fit);
+
+	least = fit_servers(curve, 1.5, BENT_SLOPES, BENT_LESS * least, fit);
+	(void)fit_servers(curve, 2, BENT_SLOPES, least, fit);
 	fit->kind = PEER_FIT_KNEE;
 	fit->capacity_per_s = fit->servers / fit->service_s;
 }
 
 static double weighted_mean(const struct curve *curve)
 {
+	const struct rise none = {0};
 	double service_s = 0;
 
-	(void)squared_error(curve, INFINITY, 1, &service_s);
+	(void)squared_error(curve, INFINITY, &none, &service_s);
 	return service_s;
 }
 

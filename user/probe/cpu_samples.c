@@ -21,13 +21,20 @@
 #define TICKS_PER_S 199 /* a prime: not in step with what is done so often a second */
 #define CACHE_ROWS 4096 /* a power of two */
 
-/* PyInterpreterState, PyThreadState, _PyCFrame, _PyInterpreterFrame, PyCodeObject, PyASCIIObject of
- * Include/ and Include/internal/ of that version. */
+/* PyInterpreterState, PyThreadState, _PyCFrame, _PyInterpreterFrame (PyFrameObject before 3.11),
+ * PyCodeObject, PyASCIIObject of Include/ and Include/internal/ of that version; all there is in
+ * 3.9.18, 3.10.13, 3.11.2, 3.12.1, 3.13.0 to 3.13.18 and 3.14.10. Where another one differs no
+ * thread is found, as none has its own thread pointer there, and its samples are nobody's. */
 static const struct {
 	unsigned int major, minor;
 	struct iop_python python;
 } versions[] = {
-	{3, 11, {40, 16, 8, 152, 56, 8, 32, 48, 112, 48}},
+	{3, 9, {32, 8, 8, 176, 24, IOP_PYTHON_NOTHING_BETWEEN, 32, 24, 104, 48, 0}},
+	{3, 10, {32, 8, 8, 176, 24, IOP_PYTHON_NOTHING_BETWEEN, 32, 24, 104, 48, 0}},
+	{3, 11, {40, 16, 8, 152, 56, 8, 32, 48, 112, 48, 0}},
+	{3, 12, {40, 72, 8, 136, 56, 0, 0, 8, 112, 40, 70}},
+	{3, 13, {632, 7344, 8, 152, 72, IOP_PYTHON_NOTHING_BETWEEN, 0, 8, 112, 40, 70}},
+	{3, 14, {808, 7344, 8, 152, 72, IOP_PYTHON_NOTHING_BETWEEN, 0, 8, 112, 40, 74}},
 };
 
 _Static_assert(sizeof(versions) / sizeof(*versions) <= IOP_PYTHONS, "a row each");

@@ -65,7 +65,8 @@ enum target_code target_python_code(const char *path)
 
 	if (file)
 		return known(false, file + sizeof(installed) - 1, TARGET_CODE_PACKAGE);
-	if (strncmp(path, "<frozen ", strlen("<frozen ")) == 0)
+	/* The latter is what an object that is made ends its initialisation with, since 3.12. */
+	if (strncmp(path, "<frozen ", strlen("<frozen ")) == 0 || strcmp(path, "__init__") == 0)
 		return TARGET_CODE_LIBRARY;
 	file = below_library(path);
 	if (file)
