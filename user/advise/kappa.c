@@ -9,11 +9,15 @@
  * interval of kappa is by drawing all of them many times.
  *
  * E and N were measured in another program, by default on another machine, and code costs more or
- *less in a service, as caches and processes that take turns have it: f and g, lognormal about 1.
- *How T divides into own and f E is for Bayes to say: of own's share p in T nothing is known before
- *(Jeffreys, 1946: Beta(1/2, 1/2)); f as above; their sum is T. Where a service's own computing
- *dominates, that leaves own at T - E. Where the stack does, a rest that f explains as well is
- *hardly its own; and where E is above T, f is below 1.
+ * less in a service, as caches and processes that take turns have it: f and g, lognormal about 1.
+ * Of E what a request that waits takes more is less after shorter waits than calibrate's; of N a
+ * call that was warm there is dearer among bursts of the service's own code.
+ *
+ * How T divides into own and f E is told by samples where there are any (sampled_s), else for Bayes
+ * to say: of own's share p in T nothing is known before (Jeffreys, 1946: Beta(1/2, 1/2)); f as
+ * above; their sum is T. Where a service's own computing dominates, that leaves own at T - E. Where
+ * the stack does, a rest that f explains as well is hardly its own; and where E is above T, f is
+ * below 1.
  *
  * What is not recognised widens the interval: without the framework a factor of 0.85 to 1.45, in
  * another language of 0.5 to 2, and each operation through an unknown client may be an HTTP call
