@@ -18,8 +18,8 @@ import twins
 
 WORKERS = ((1, 1), (3, 1), (8, 1))  # C, 2 C + 1 and 8 C of the one core
 ENOUGH_REQUESTS = 300
-FIGURES = {"capacity": lambda row: (table.advice_of(row).get("capacity_per_s") or {}).get("async"),
-           "CPU per request": lambda row: table.cpu_of(row),
+FIGURES = {"capacity": lambda row: table.capacity_of(row, "async"),
+           "CPU per request": table.cpu_of,
            "kappa": lambda row: (table.advice_of(row).get("kappa") or {}).get("estimate")}
 
 
@@ -64,12 +64,8 @@ def lines_of(case, rounds):
         cells = [case.name, f"{key[0][0]}x{key[0][1]}", f"{key[1]:.0%}"]
         for found in columns.values():
             cells.append("-" if key not in found else
-                         f"{percent(statistics.mean(found[key]))} +- {100 * error_of(found[key]):.0f} %")
+                         f"{table.percent(statistics.mean(found[key]))} +- {100 * error_of(found[key]):.0f} %")
         yield "| " + " | ".join(cells) + " |"
-
-
-def percent(log):
-    return f"{100 * math.expm1(log):+.0f}"
 
 
 def error_of(logs):
@@ -81,7 +77,7 @@ def summary(case, rounds):
     for name, figure in FIGURES.items():
         means = [statistics.mean(logs) for logs in relative(rounds, figure).values()]
         if means:
-            yield f"- {case.name}, {name}: largest over smallest {percent(max(means) - min(means))} %"
+            yield f"- {case.name}, {name}: largest over smallest {table.percent(max(means) - min(means))}"
 
 
 def run(case, variables, args):

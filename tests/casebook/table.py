@@ -38,6 +38,12 @@ def tuned_of(row):
     return plan if all(plan) else None
 
 
+def capacity_of(row, name):
+    """Requests per second now, tuned or async, as predicted; None: it is not."""
+    capacity = (advice_of(row).get("capacity_per_s") or {}).get(name)
+    return capacity["estimate"] if isinstance(capacity, dict) else capacity
+
+
 def cpu_of(row):
     """CPU seconds per request, all of the service's; None: no requests."""
     service = service_of(row)
@@ -217,9 +223,7 @@ def quantiles(errors):
 
 def invariance(rows, name):
     """How far the predicted capacities of one service lie apart, over loads and workers: largest / smallest - 1."""
-    capacities = [(advice_of(row).get("capacity_per_s") or {}).get(name) for row in rows]
-    capacities = [c["estimate"] if isinstance(c, dict) else c for c in capacities]
-    capacities = [c for c in capacities if c]
+    capacities = [c for c in (capacity_of(row, name) for row in rows) if c]
     return max(capacities) / min(capacities) - 1 if len(capacities) > 1 else None
 
 

@@ -178,14 +178,19 @@ static void test_unknown_clients(void **state)
 	assert_true(estimate(&c).stack >= .13);
 }
 
+static void take_defaults(struct prior *costs)
+{
+	for (int i = 0; i < COST_COUNT; i++)
+		costs[i] = cost_default((enum cost)i);
+}
+
 static void test_calibrated(void **state)
 {
 	struct stack_change c = {.cpu_s = .001, .operations = 10, .cpu_factor = 1};
 	struct prior costs[COST_COUNT];
 
 	(void)state;
-	for (int i = 0; i < COST_COUNT; i++)
-		costs[i] = cost_default((enum cost)i);
+	take_defaults(costs);
 	costs[COST_OP_ASYNCIO] = (struct prior){30e-6, 29e-6, 31e-6};
 	c.calibrated = costs;
 	ASSERT_NEAR(estimate(&c).estimate, 1.3, 1e-9);
@@ -204,8 +209,7 @@ static struct kappa swapped(double cpu_s)
 	};
 	struct prior costs[COST_COUNT];
 
-	for (int i = 0; i < COST_COUNT; i++)
-		costs[i] = cost_default((enum cost)i);
+	take_defaults(costs);
 	costs[COST_GUNICORN] = (struct prior){400e-6, 390e-6, 410e-6};
 	costs[COST_UVICORN] = (struct prior){100e-6, 97e-6, 103e-6};
 	c.calibrated = costs;
@@ -253,8 +257,7 @@ static void test_among_other_code(void **state)
 	};
 
 	(void)state;
-	for (int i = 0; i < COST_COUNT; i++)
-		costs[i] = cost_default((enum cost)i);
+	take_defaults(costs);
 	costs[COST_OP_ASYNCIO] = (struct prior){0};
 	costs[COST_REQUESTS] = (struct prior){500e-6, 500e-6, 500e-6};
 	costs[COST_AIOHTTP] = (struct prior){100e-6, 100e-6, 100e-6};
@@ -285,8 +288,7 @@ static void test_short_waits(void **state)
 	};
 
 	(void)state;
-	for (int i = 0; i < COST_COUNT; i++)
-		costs[i] = cost_default((enum cost)i);
+	take_defaults(costs);
 	costs[COST_GUNICORN] = costs[COST_REQUESTS_WAITING] = (struct prior){.001, .001, .001};
 	costs[COST_UVICORN] = (struct prior){.0005, .0005, .0005};
 	ASSERT_NEAR(estimate(&c).estimate, .25, 1e-3);
@@ -313,8 +315,7 @@ static void test_sampled(void **state)
 	};
 
 	(void)state;
-	for (int i = 0; i < COST_COUNT; i++)
-		costs[i] = cost_default((enum cost)i);
+	take_defaults(costs);
 	for (int i = 0; i < 2; i++) {
 		const double speed = 1 + i * .5;
 
