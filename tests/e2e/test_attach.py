@@ -58,10 +58,12 @@ def test_attach_and_detach_under_load(model, db):
     assert found["requests"]["completed"] + found["requests"]["at_attach"] <= before - earliest + after + 6
     assert found["requests"]["arrival_unknown"] <= 6 + 2
     assert found["requests"]["aborted"] == 0
-    # Nothing took longer than the client ever waited.
+    # Nothing took longer than the client ever waited, but that it may have its answer, and the processor, before the
+    # send that gave it returns.
+    late = found["parts_s"]["run_queue"]["max"]
     for d in durations(found):
         if d["count"]:
-            assert d["max"] <= load["latency_s"]["max"] * 1.001
+            assert d["max"] <= load["latency_s"]["max"] * 1.001 + late
             assert d["mean"] <= d["max"]
     # All requests are alike, so the means hold although not exactly the same requests were seen.
     per_request, n = found["per_request"], truth["requests"]

@@ -253,7 +253,7 @@ static void test_among_other_code(void **state)
 		.samples = 1e6,
 		.samples_swapped = 5e5,
 		.n_swaps = 1,
-		.swaps = {{.from = COST_REQUESTS, .to = COST_AIOHTTP, .times = 4, .warm = true}},
+		.swaps = {{.from = COST_REQUESTS, .to = COST_AIOHTTP, .times = 4, .alone = true}},
 	};
 
 	(void)state;
@@ -261,9 +261,53 @@ static void test_among_other_code(void **state)
 	costs[COST_OP_ASYNCIO] = (struct prior){0};
 	costs[COST_REQUESTS] = (struct prior){500e-6, 500e-6, 500e-6};
 	costs[COST_AIOHTTP] = (struct prior){100e-6, 100e-6, 100e-6};
+	costs[COST_FACTOR_GATHERED] = (struct prior){1, 1, 1};
 	ASSERT_NEAR(estimate(&c).estimate, .5 + .1 * (1 + .4 * .4 / .65), 1e-3);
 	c.samples_swapped = c.samples;
 	ASSERT_NEAR(estimate(&c).estimate, .2, 1e-3);
+}
+
+/* All of a request of 32 ms are calls, 1 ms each, that cost aiohttp 0.2 ms one after the other and
+ * 1.6 times that as 32 at once. One call is among no others; more than 64 cost what 64 do. */
+static void test_gathered_calls(void **state)
+{
+	static const struct {
+		double calls, factor;
+	} rows[] = {{1, 1},
+		    {16, 1 + .6 * 15 / 31},
+		    {32, 1.6},
+		    {64, 1 + .6 * 63 / 31},
+		    {100, 1 + .6 * 63 / 31}};
+	struct prior costs[COST_COUNT];
+	struct kappa found;
+
+	(void)state;
+	take_defaults(costs);
+	costs[COST_OP_ASYNCIO] = (struct prior){0};
+	costs[COST_REQUESTS] = (struct prior){1e-3, 1e-3, 1e-3};
+	costs[COST_AIOHTTP] = (struct prior){200e-6, 200e-6, 200e-6};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct stack_change c = {
+			.cpu_s = 1e-3 * rows[i].calls,
+			.operations = rows[i].calls,
+			.framework = COST_COUNT,
+			.calibrated = costs,
+			.server_known = true,
+			.clients_known = true,
+			.samples = 1e6,
+			.samples_swapped = 1e6,
+			.n_swaps = 1,
+			.swaps = {{.from = COST_REQUESTS,
+				   .to = COST_AIOHTTP,
+				   .times = rows[i].calls,
+				   .alone = true}},
+		};
+
+		found = estimate(&c);
+		ASSERT_NEAR(found.estimate, .2 * rows[i].factor, 1e-3);
+		/* Made one after the other is within the interval. */
+		assert_true(found.lo < .2);
+	}
 }
 
 /* What a request that waits takes more was calibrated at a millisecond: of a wait that adds half as
@@ -381,6 +425,7 @@ int main(void)
 		cmocka_unit_test(test_in_situ),
 		cmocka_unit_test(test_sampled),
 		cmocka_unit_test(test_among_other_code),
+		cmocka_unit_test(test_gathered_calls),
 		cmocka_unit_test(test_short_waits),
 		cmocka_unit_test(test_bad_input),
 	};

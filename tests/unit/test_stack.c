@@ -220,7 +220,7 @@ static void a_large_environment_costs_requests(void **state)
 	measure(COST_REQUESTS_VARIABLE, 2);
 	stack = stack_recognise(&service, TARGET_AUTO, costs);
 	assert_int_equal(stack.change.n_swaps, 2);
-	assert_true(stack.change.swaps[0].warm);
+	assert_true(stack.change.swaps[0].alone);
 	assert_int_equal(stack.change.swaps[1].from, COST_REQUESTS_VARIABLE);
 	assert_int_equal(stack.change.swaps[1].to, COST_COUNT);
 	assert_false(stack.change.swaps[1].waits);

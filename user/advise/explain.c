@@ -16,7 +16,7 @@
 #define LOAD_MATTERS .02 /* of its CPU */
 #define WORTH 1.25	 /* what async must gain over the workers to be a clear win */
 #define NOTABLE 1.05	 /* a gain that is worth a sentence */
-#define MANY_CALLS 4	 /* of a request: made at once they cost more than this says */
+#define MANY_CALLS 4	 /* of a request: kappa changes with how they are made */
 #define CLIENT_MATTERS .1
 #define MODEL_HALF_WIDTH .066 /* 1.645 x 4 % */
 #define FEW_TRACES 200
@@ -294,12 +294,12 @@ static void assume_calls(struct subject *s)
 				"%.2f connections are opened per request, %.0f us of CPU: the "
 				"other stack keeps them, as one kept Session of requests would.",
 				swap->times, us);
-		if (swap->warm && swap->times >= MANY_CALLS)
+		if (swap->alone && swap->times >= MANY_CALLS)
 			sentences_add(
 				&s->assumptions,
-				"A request's %.3g calls cost what they do one after the other: of 8 "
-				"that are made at once each costs aiohttp 1.1 to 1.2 times that, of "
-				"32 1.5 to 2.1 times (measured on another machine).",
+				"Of a request's %.3g calls some are made at once: then each costs "
+				"aiohttp more than one after the other, of 8 up to 1.2 times that, "
+				"of 32 up to 2.1 times (measured on another machine).",
 				swap->times);
 	}
 }

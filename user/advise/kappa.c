@@ -11,7 +11,8 @@
  * E and N were measured in another program, by default on another machine, and code costs more or
  * less in a service, as caches and processes that take turns have it: f and g, lognormal about 1.
  * Of E what a request that waits takes more is less after shorter waits than calibrate's; of N a
- * call that was warm there is dearer among bursts of the service's own code.
+ * call is dearer than there among bursts of the service's own code, and among others of its request
+ * that are made at the same time, as a loop's may be.
  *
  * How T divides into own and f E is told by samples where there are any (sampled_s), else for Bayes
  * to say: of own's share p in T nothing is known before (Jeffreys, 1946: Beta(1/2, 1/2)); f as
@@ -42,6 +43,8 @@
 #define LEAST_SAMPLED .4  /* of calibrated costs: what is less was not recognised by samples */
 #define MOST_SAMPLED 2.5
 #define COLD_HALF_S 250e-6 /* of own code between calls: COST_FACTOR_COLD then applies by half */
+#define GATHERED_CALLS 32  /* that COST_FACTOR_GATHERED is of */
+#define MOST_GATHERED 64   /* measured so far */
 #define LEAST_FACTOR 0.13  /* of the stack: the lowest measured */
 #define MOST_SAVED .72	   /* of a blocking HTTP client's CPU: 160 to 280 us for 600 to 900 */
 #define US 1e-6
@@ -72,9 +75,9 @@ static const struct {
 static bool is_factor(enum cost cost)
 {
 	return cost == COST_FACTOR_UNKNOWN || cost == COST_FACTOR_SAMPLED ||
-	       cost == COST_FACTOR_COLD || cost == COST_FACTOR_LANGUAGE ||
-	       cost == COST_FACTOR_KNOWN || cost == COST_FACTOR_IN_SITU ||
-	       cost == COST_FACTOR_ELSEWHERE;
+	       cost == COST_FACTOR_COLD || cost == COST_FACTOR_GATHERED ||
+	       cost == COST_FACTOR_LANGUAGE || cost == COST_FACTOR_KNOWN ||
+	       cost == COST_FACTOR_IN_SITU || cost == COST_FACTOR_ELSEWHERE;
 }
 
 struct prior cost_default(enum cost cost)
@@ -198,6 +201,14 @@ static double cold(const struct stack_change *c, double own_s, struct prng *prng
 	return 1 + burst_s / (burst_s + COLD_HALF_S) * (factor(c, COST_FACTOR_COLD, prng) - 1);
 }
 
+/* What a call takes more as one of n of its request. */
+static double gathered(const struct stack_change *c, double n, struct prng *prng)
+{
+	double others = fmin(fmax(n, 1), MOST_GATHERED) - 1;
+
+	return 1 + (factor(c, COST_FACTOR_GATHERED, prng) - 1) * others / (GATHERED_CALLS - 1);
+}
+
 /* What comes in their place, as calibrated, where the service's own code takes own_s. */
 static double replacing_s(const struct stack_change *c, double own_s, struct prng *prng)
 {
@@ -208,7 +219,8 @@ static double replacing_s(const struct stack_change *c, double own_s, struct prn
 
 		if (swap->to < COST_COUNT)
 			s += swap->times * parameter(c, swap->to, prng) *
-			     (swap->warm ? cold(c, own_s, prng) : 1);
+			     (swap->alone ? cold(c, own_s, prng) * gathered(c, swap->times, prng)
+					  : 1);
 	}
 	return fmax(s, 0);
 }

@@ -60,7 +60,8 @@ struct swap {
 	enum cost from, to;
 	double times;
 	bool hidden; /* it is no Python, so samples show it as its caller's */
-	bool warm;   /* what comes instead was calibrated with nothing beside it */
+	bool alone;  /* what comes instead is calls calibrated one by one, with nothing beside them
+		      */
 	bool waits;  /* what is left out was calibrated at waits of WAIT_CALIBRATED_S */
 	bool unsure; /* or instead is left out: nothing says which, or how often which */
 	enum cost instead;

@@ -237,7 +237,7 @@ static void recognise_http(const struct service *service, struct stack *stack, d
 	if (from == COST_COUNT || !(calls > 0) || (two && !known(c->calibrated, COST_HTTPX)))
 		return;
 	if (swap(stack, from, on_loop(stack, COST_AIOHTTP), calls)) {
-		c->swaps[c->n_swaps - 1].warm = true;
+		c->swaps[c->n_swaps - 1].alone = true;
 		c->swaps[c->n_swaps - 1].unsure = two;
 		c->swaps[c->n_swaps - 1].instead = COST_HTTPX;
 		if (from == COST_REQUESTS && !two) {
