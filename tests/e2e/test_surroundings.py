@@ -3,6 +3,7 @@
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,31 @@ def test_a_quota_bounds_and_its_throttling_counts():
     assert 0 < found["quota_throttled"] <= after["nr_throttled"] - before["nr_throttled"]
     assert found["quota_throttled"] <= found["quota_periods"] <= after["nr_periods"] - before["nr_periods"]
     assert found["throttled_ns"] > 0
+
+
+def cpu_s(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_others_on_its_processor():
+    """A neighbour that computes all the time, and the service, on one processor; the load comes from the other one."""
+    first, *rest = sorted(os.sched_getaffinity(0))
+    with Service("--cpu=2000") as service, \
+            subprocess.Popen([PYTHON, "-c", "while True: pass"]) as neighbour:
+        for pid in (service.pid, neighbour.pid):
+            os.sched_setaffinity(pid, {first})
+        with ioprof_run.start(service.pid) as prof:
+            before = cpu_s(neighbour.pid)
+            service.load(requests=300, connections=1)
+            others = cpu_s(neighbour.pid) - before
+            doc = prof.stop()
+        neighbour.kill()
+    found = surroundings(doc)["other_cpu_ns"] / 1e9
+    (service,) = doc["services"]
+    assert others > 0.2
+    # ioprof and the load generator may come to that processor, too.
+    assert others * 0.95 - 0.05 <= found <= doc["interval"]["duration_s"] - service["cpu_total_s"] + 0.05
 
 
 def test_affinity_bounds():

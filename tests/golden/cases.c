@@ -206,6 +206,7 @@ static void set_surroundings(struct service *service)
 		.quota_periods = 100,
 		.quota_throttled = 7,
 		.throttled_ns = 123 * MS,
+		.other_cpu_ns = 2500 * MS,
 		.process_bytes = 45ull << 20,
 		.shared_bytes = 20ull << 20,
 		.memory_available_bytes = 3ull << 30,

@@ -23,7 +23,7 @@ ADD = {
     "parallel_ns", "busy_ns", "wall_ns", "overlapped_io_ns", "cpu_total_ns", "cpu_observed_ns", "operations_outside",
     "connections",
     "opened_by_loop", "opened_by_worker", "handed_off", "pool_ns", "own_ns", "runs", "run_ns", "cpu_cpu_s2",
-    "wait_wait_s2", "cpu_wait_s2", "quota_periods", "quota_throttled", "throttled_ns", "cpu_ns", "run_queue_ns",
+    "wait_wait_s2", "cpu_wait_s2", "quota_periods", "quota_throttled", "throttled_ns", "other_cpu_ns", "cpu_ns", "run_queue_ns",
     "wait_ns", "idle_ns",
 }
 MAX = {"max_ns", "processes_serving", "threads_serving", "loops", "backlog", "lanes_left_out"}

@@ -191,6 +191,59 @@ static void test_exact_sums(void **state)
 	assert_true(a->latency[ADVICE_NORMAL][ADVICE_ASYNC].p99_s > .080);
 }
 
+static const char *find_words(const struct advice *a, const char *words)
+{
+	for (size_t i = 0; i < a->n_assumptions; i++) {
+		if (strstr(a->assumptions[i], words))
+			return a->assumptions[i];
+	}
+	return NULL;
+}
+
+/* Others take half of what the service does on its processors: full, they serve less by that, if
+ * those are peers on this machine. */
+static void test_others(void **state)
+{
+	_cleanup_(snapshot_freep) struct snapshot *s = busy_snapshot(&duolingo);
+	struct service *service = &s->services[0];
+	const struct advice_opts opts = {.cpu_factor = .5};
+	double cpu_s = (double)service->cpu_ns / 1e9 / 3000;
+	struct advice *a;
+
+	(void)state;
+	service->surroundings.other_cpu_ns = service->cpu_ns / 2;
+	a = ask(s, opts);
+	ASSERT_NEAR(a->async_per_s.estimate, 2 / (.5 * cpu_s), 1e-6);
+	assert_null(find_words(a, "Peers on this machine"));
+	advice_free(a);
+
+	for (int i = 0; i < 4; i++) {
+		static const char *const addresses[] = {"127.0.0.2:80", "[::1]:80", "unix:/x",
+							"udp:127.0.0.1:53"};
+
+		free(service->peers[0].address);
+		service->peers[0].address = strdup(addresses[i]);
+		a = ask(s, opts);
+		ASSERT_NEAR(a->async_per_s.estimate, 2 / (.5 * cpu_s + .5 * cpu_s), 1e-6);
+		ASSERT_NEAR(a->break_even, 1.5 / a->utilisation - .5, 1e-9);
+		/* They may be nobody's peers. */
+		assert_true(a->async_per_s.hi > 1.2 * a->async_per_s.estimate);
+		assert_non_null(find_words(a, "Peers on this machine"));
+		advice_free(a);
+	}
+	/* No more than the request waits for them. */
+	service->surroundings.other_cpu_ns = 1000 * service->cpu_ns;
+	a = ask(s, opts);
+	ASSERT_NEAR(a->async_per_s.estimate,
+		    2 / (.5 * cpu_s + (double)service->peers[0].wait.sum_ns / 1e9 / 3000), 1e-6);
+	advice_free(a);
+	/* What a quota leaves it, others do not take. */
+	service->surroundings.quota_periods = 10;
+	a = ask(s, opts);
+	ASSERT_NEAR(a->async_per_s.estimate, 2 / (.5 * cpu_s), 1e-6);
+	advice_free(a);
+}
+
 /* What is asked comes back, and changes what it should. */
 static void test_what_if(void **state)
 {
@@ -418,12 +471,13 @@ static void test_gaps(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_verdicts),      cmocka_unit_test(test_split_cpu),
-		cmocka_unit_test(test_exact_sums),    cmocka_unit_test(test_what_if),
-		cmocka_unit_test(test_seed),	      cmocka_unit_test(test_invariance),
-		cmocka_unit_test(test_already_async), cmocka_unit_test(test_curve),
-		cmocka_unit_test(test_full_pool),     cmocka_unit_test(test_curve),
-		cmocka_unit_test(test_bad_input),     cmocka_unit_test(test_gaps),
+		cmocka_unit_test(test_verdicts),   cmocka_unit_test(test_split_cpu),
+		cmocka_unit_test(test_others),	   cmocka_unit_test(test_exact_sums),
+		cmocka_unit_test(test_what_if),	   cmocka_unit_test(test_seed),
+		cmocka_unit_test(test_invariance), cmocka_unit_test(test_already_async),
+		cmocka_unit_test(test_curve),	   cmocka_unit_test(test_full_pool),
+		cmocka_unit_test(test_curve),	   cmocka_unit_test(test_bad_input),
+		cmocka_unit_test(test_gaps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,6 +59,24 @@ static void test_pool(void **state)
 		    sync_per_s(&b, 2, (struct worker_plan){3, 10, false}), 1e-12);
 }
 
+/* A database beside it that takes half as much again: full processors serve two thirds, workers
+ * that wait as much as ever, an interpreter's lock what it does alone, if there is room beside it.
+ */
+static void test_others(void **state)
+{
+	const struct demand d = {.cpu_s = .004, .wait_s = .020, .other_s = .002};
+	const struct async_plan plan = {2, .002, 0};
+	struct async_capacity c = {0};
+
+	(void)state;
+	ASSERT_NEAR(sync_per_s(&d, 2, (struct worker_plan){60, 1, false}), 2 / .006, 1e-6);
+	ASSERT_NEAR(sync_per_s(&d, 2, one), 1 / .024, 1e-9);
+	ASSERT_NEAR(sync_per_s(&d, 2, (struct worker_plan){1, 60, true}), 250, 1e-3);
+	assert_int_equal(capacity_async(&d, 2, &plan, &c), 0);
+	ASSERT_NEAR(c.per_s, 2 / .004, 1e-9);
+	assert_int_equal(c.limit, ASYNC_CPU);
+}
+
 static struct tuned tune(const struct demand *d, struct worker_plan now,
 			 const struct tune_opts *opts)
 {
@@ -243,6 +261,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sync),
 		cmocka_unit_test(test_pool),
+		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_tuned),
 		cmocka_unit_test(test_tuned_within_limits),
 		cmocka_unit_test(test_tuned_is_never_worse),

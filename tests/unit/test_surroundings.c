@@ -55,7 +55,7 @@ static void add_process(const char *root, int pid, const char *cpus, const char 
 static struct target_cpus read_cpus(const char *root, const pid_t *pids, size_t n)
 {
 	struct target_quotas *quotas = target_quotas_new();
-	struct target_cpus cpus = {-1, -1};
+	struct target_cpus cpus = {.usable = -1, .host = -1};
 
 	assert_non_null(quotas);
 	assert_int_equal(target_cpus_read(root, pids, n, quotas, &cpus), 0);
@@ -193,6 +193,59 @@ static void throttling_counts_from_one_call_to_the_next(void **state)
 	machine_write(root, "/sys/fs/cgroup/a/cpu.stat", "nr_periods 2\n");
 	target_quotas_take(quotas, &lost);
 	assert_int_equal(lost.periods, 0);
+	target_quotas_free(quotas);
+	machine_free(root);
+}
+
+static struct target_idle read_idle(const char *root, uint64_t now_ns, const char *stat)
+{
+	struct target_idle idle = {0};
+
+	machine_write(root, "/proc/stat", stat);
+	assert_int_equal(target_idle_read(root, now_ns, &idle), 0);
+	return idle;
+}
+
+/* Ticks are of 10 ms. What lies between two looks and is neither idle, nor waiting for disks, nor
+ * taken by the hypervisor, was busy; on the processors that are asked for, if they are there. */
+static void processors_are_busy_when_not_idle(void **state)
+{
+	char *root = machine_with(only_v2);
+	struct target_quotas *quotas = target_quotas_new();
+	struct target_cpus first, both;
+	struct target_idle was, is, copy = {0};
+	const pid_t pids[] = {10, 11};
+
+	(void)state;
+	add_process(root, 10, "0", "0::/\n");
+	add_process(root, 11, "2,9000", "0::/\n");
+	assert_int_equal(target_cpus_read(root, pids, 1, quotas, &first), 0);
+	assert_int_equal(target_cpus_read(root, pids, 2, quotas, &both), 0);
+	assert_true(target_cpus_has(&both, 0) && !target_cpus_has(&both, 1));
+	assert_true(target_cpus_has(&both, 2) && !target_cpus_has(&both, 9000));
+	was = read_idle(root, 1000,
+			"cpu  9 9 9 9 9 9 9 9 0 0\n"
+			"cpu0 5 0 5 100 10 0 0 1 0 0\ncpu2 0 0 0 500 0 0 0 0 0 0\nintr 1\n");
+	is = read_idle(
+		root, 1000 + 1000000000,
+		"cpu  9 9 9 9 9 9 9 9 0 0\n"
+		"cpu0 9 9 9 130 20 9 9 11 0 0\ncpu1 0 0 0 3 0 0 0 0 0 0\ncpu2 9 0 0 600 9 0 0 9 0 0\nintr 2\n");
+	assert_int_equal(is.n, 3);
+	assert_true(was.ns[1] == TARGET_NO_CPU);
+	assert_int_equal(target_busy_ns(&was, &is, &first), 500000000);
+	/* The other was idle for as long as there was, and more by the ticks. */
+	assert_int_equal(target_busy_ns(&was, &is, &both), 500000000);
+	assert_int_equal(target_idle_copy(&was, &copy), 0);
+	assert_int_equal(target_busy_ns(&copy, &is, &first), 500000000);
+	assert_int_equal(target_busy_ns(&is, &was, &first), 0);
+	target_idle_done(&was);
+	/* Another machine's file, or none: nothing is known, nothing breaks. */
+	was = read_idle(root, 0, "cpu0 1 2\ncpu99999 1 1 1 1 1 1 1 1\nctxt 4\n");
+	assert_int_equal(was.n, 0);
+	assert_int_equal(target_busy_ns(&was, &is, &first), 0);
+	target_idle_done(&was);
+	target_idle_done(&is);
+	target_idle_done(&copy);
 	target_quotas_free(quotas);
 	machine_free(root);
 }
@@ -444,6 +497,7 @@ int main(void)
 		cmocka_unit_test(groups_side_by_side_add_up_to_what_is_above),
 		cmocka_unit_test(version_1_and_hybrid_are_read_where_the_controller_is),
 		cmocka_unit_test(throttling_counts_from_one_call_to_the_next),
+		cmocka_unit_test(processors_are_busy_when_not_idle),
 		cmocka_unit_test(memory_is_left_up_to_the_nearest_limit),
 		cmocka_unit_test(memory_of_its_own_is_not_what_it_shares),
 		cmocka_unit_test(stacks_are_where_stack_pointers_point),

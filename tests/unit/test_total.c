@@ -73,6 +73,7 @@ static void test_sums(void **state)
 	s->losses[LOSS_BUSY] = 3;
 	s->services[0].blocked[PART_DISK].count = 2;
 	s->services[0].surroundings.throttled_ns = 5;
+	s->services[0].surroundings.other_cpu_ns = 7;
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(total_add(total, s), 0);
 	sum = total_snapshot(total);
@@ -85,6 +86,7 @@ static void test_sums(void **state)
 	assert_int_equal(sum->services[0].latency.count, 3);
 	assert_int_equal(sum->services[0].blocked[PART_DISK].count, 6);
 	assert_int_equal(sum->services[0].surroundings.throttled_ns, 15);
+	assert_int_equal(sum->services[0].surroundings.other_cpu_ns, 21);
 }
 
 /* Names are told apart, harmless and short; the same one in the next interval is the same service.

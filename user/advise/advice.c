@@ -176,6 +176,14 @@ static double part_share(const struct subject *s, enum part part)
 	return (double)s->service->parts[part].sum_ns / NS_PER_S / s->duration_s / s->evidence.cpus;
 }
 
+/* Processors that it and others for its requests ran on. */
+static double used_cpus(const struct subject *s)
+{
+	double others_s = s->evidence.other_s * s->evidence.exact.requests;
+
+	return ((double)s->service->cpu_ns / NS_PER_S + others_s) / s->duration_s;
+}
+
 static struct verdict_facts facts_of(const struct snapshot *snapshot, const struct subject *s,
 				     const struct advice *a)
 {
@@ -195,9 +203,7 @@ static struct verdict_facts facts_of(const struct snapshot *snapshot, const stru
 		.closure = derive_closure(service),
 		.losses = lost_share(snapshot, service),
 		.busy = busy,
-		.utilisation = busy >= SATURATED ? (double)service->cpu_ns / NS_PER_S /
-							   s->duration_s / s->evidence.cpus
-						 : NAN,
+		.utilisation = busy >= SATURATED ? used_cpus(s) / s->evidence.cpus : NAN,
 		.wanted_cpu = part_share(s, PART_RUN_QUEUE),
 		.in_flight = NAN,
 		.needed_bytes = NAN,

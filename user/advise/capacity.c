@@ -42,9 +42,11 @@ static double serial_bound(const struct demand *d)
 	return d->serial_s > 0 ? 1 / d->serial_s : INFINITY;
 }
 
+/* What others take for a request is in its waits as well, or nowhere: only who shares a processor
+ * that is full has less of it. */
 static double cpu_bound(const struct demand *d, double cpus)
 {
-	return d->cpu_s > 0 ? cpus / d->cpu_s : INFINITY;
+	return d->cpu_s > 0 ? cpus / (d->cpu_s + d->other_s) : INFINITY;
 }
 
 /* CPU, one station per limited peer, and one delay for all the rest. */
@@ -75,7 +77,7 @@ int capacity_sync(const struct demand *d, double cpus, const struct worker_plan 
 	double per_s = 0;
 	int r;
 
-	if (!plan_valid(plan) || !(d->serial_s >= 0) || !(cpus > 0))
+	if (!plan_valid(plan) || !(d->serial_s >= 0) || !(d->other_s >= 0) || !(cpus > 0))
 		return -EINVAL;
 	stations = calloc(2 + d->n_peers, sizeof(*stations));
 	if (!stations)
@@ -204,9 +206,9 @@ int capacity_async(const struct demand *d, double cpus, const struct async_plan 
 	double loops = plan->processes;
 
 	if (!(cpus > 0) || !(loops > 0) || !(plan->cpu_s >= 0) || !(d->fault_s >= 0) ||
-	    !(d->offload_s >= 0) || !(d->serial_s >= 0))
+	    !(d->offload_s >= 0) || !(d->serial_s >= 0) || !(d->other_s >= 0))
 		return -EINVAL;
-	lower(&capacity, cpus / plan->cpu_s, ASYNC_CPU, 0);
+	lower(&capacity, cpus / (plan->cpu_s + d->other_s), ASYNC_CPU, 0);
 	/* A page fault stops its loop, while the processor goes to another one. */
 	lower(&capacity, loops / (plan->cpu_s + d->fault_s), ASYNC_CPU, 0);
 	for (size_t i = 0; i < d->n_peers; i++) {

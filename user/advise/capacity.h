@@ -26,6 +26,7 @@ struct demand {
 	double offload_s; /* T_off: waits an event loop must hand to threads: files */
 	double fault_s;	  /* T_fault: waits that stop the whole thread: page faults */
 	double serial_s;  /* T_hold: under a lock that all requests share */
+	double other_s;	  /* CPU others take for it on the same processors: a database beside it */
 	const struct peer_demand *peers;
 	size_t n_peers;
 };
@@ -50,9 +51,9 @@ double capacity_lanes(double cpus, const struct worker_plan *plan);
 
 /*
  * With these workers on cpus processors (C_eff, need not be whole): the closed network of
- * closed_network.h on their lanes, not more than cpus / cpu_s, and not more than the shared lock
- * lets through. Returns 0 or an error of closed_network_throughput(), -EINVAL for a plan without
- * workers or no processors.
+ * closed_network.h on their lanes, not more than cpus / (cpu_s + other_s), and not more than the
+ * shared lock lets through. Returns 0 or an error of closed_network_throughput(), -EINVAL for a
+ * plan without workers or no processors.
  */
 int capacity_sync(const struct demand *d, double cpus, const struct worker_plan *plan,
 		  double *ret_per_s);

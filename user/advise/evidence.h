@@ -43,6 +43,7 @@ struct evidence_sample {
 	bool interpreter_lock;	     /* threads of a process run one at a time */
 	double cpus;		     /* C_eff: cpuset and quota */
 	double serial_s;	     /* per request, under a lock that all requests share */
+	double other_s; /* per request, CPU others take for it on the same processors */
 };
 
 /* Every trace names a peer below n_peers or none, and a part that exists. */

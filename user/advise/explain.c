@@ -117,7 +117,8 @@ static double sync_per_s(const struct subject *s, uint32_t workers)
 {
 	const struct evidence_sample *e = &s->evidence;
 	const struct demand demand = {.cpu_s = e->exact.cpu_s / e->exact.requests,
-				      .wait_s = subject_wait_s(s)};
+				      .wait_s = subject_wait_s(s),
+				      .other_s = e->other_s};
 	const struct worker_plan plan = {workers, 1, false};
 	double per_s = 0;
 

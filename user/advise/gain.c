@@ -27,7 +27,7 @@
 /* One evaluation: from requests to capacities. */
 struct outcome {
 	double ratio, now_per_s, async_per_s, overlap_per_s, stack_per_s;
-	double kappa, stack, loop, utilisation;
+	double kappa, stack, loop, utilisation, break_even, others;
 	double extrapolation; /* of the largest capacity */
 	struct tuned tuned;
 	struct async_capacity async;
@@ -177,6 +177,20 @@ static int tuned_outcome(const struct gain_context *c, const struct demand *d,
 	return error;
 }
 
+/* Of others' CPU, what goes with the requests: as likely as not all, else any part. */
+static double other_share(struct prng *prng)
+{
+	return !prng || prng_uniform(prng) < .5 ? 1 : prng_uniform(prng);
+}
+
+/* Where kappa c + o, on processors that are full, takes what c + o does at the utilisation. */
+static double break_even(double utilisation, const struct demand *d)
+{
+	double share = d->other_s / d->cpu_s;
+
+	return capacity_break_even(utilisation) * (1 + share) - share;
+}
+
 static int evaluate(const struct resample *sampled, const struct gain_context *c,
 		    struct outcome *out)
 {
@@ -195,12 +209,16 @@ static int evaluate(const struct resample *sampled, const struct gain_context *c
 	factor = warm_factor(&c->opts->cold, r->prng);
 	warm.sums.cpu_s *= factor / warm_factor(&c->opts->cold, NULL);
 	d = mean_demand(r, c->opts, c->e->serial_s, peers);
+	if (c->e->other_s > 0)
+		d.other_s = other_share(r->prng) * c->e->other_s;
 	bootstrap_ratio(r, NULL, &out->ratio);
 	out->ratio *= factor; /* as measured */
 	error = capacity_sync(&d, c->e->cpus, &now, &out->now_per_s);
 	if (error < 0)
 		return error;
-	out->utilisation = fmin(out->now_per_s * d.cpu_s / c->e->cpus, 1);
+	out->utilisation = fmin(out->now_per_s * (d.cpu_s + d.other_s) / c->e->cpus, 1);
+	out->others = d.other_s / (d.cpu_s + d.other_s);
+	out->break_even = break_even(out->utilisation, &d);
 	error = tuned_outcome(c, &d, &now, out);
 	if (error < 0)
 		return error;
@@ -346,7 +364,8 @@ int gain_estimate(const struct evidence_sample *e, const struct gain_opts *opts,
 	gain.loop = best.loop;
 	gain.stack_alone = best.stack_per_s / best.now_per_s;
 	gain.utilisation = best.utilisation;
-	gain.break_even = capacity_break_even(best.utilisation);
+	gain.break_even = best.break_even;
+	gain.others = best.others;
 	*ret_gain = gain;
 	return 0;
 }

@@ -53,8 +53,10 @@ struct gain {
 	double stack_alone; /* gain of the stack's part of kappa alone, workers as now */
 	double stack, loop; /* the two parts of kappa */
 	struct async_capacity async; /* and what limits async there */
-	double utilisation;	     /* u: of the processors, all workers busy as they are now */
-	double break_even;	     /* kappa* = 1 / u */
+	double utilisation; /* u: of the processors, all workers busy as they are now; others' CPU
+			     * for their requests included */
+	double break_even;  /* kappa* = 1 / u, without others */
+	double others;	    /* their share of the CPU that goes with a request */
 };
 
 /*

@@ -3,11 +3,12 @@
  * Question: what keeps an event loop from serving what its CPU allows?
  *
  * Method: waits other than for readiness that stopped a loop were counted by class, for peers by
- * peer. With L loops on C processors, c seconds of CPU and b of such waits per request:
+ * peer. With L loops on C processors, c seconds of CPU and b of such waits per request, and o of
+ * CPU that others take for it on the same processors:
  *
- *	now	min(C / c, L / (c + b))
+ *	now	min(C / (c + o), L / (c + b))
  *	tuned	the same with a loop per processor
- *	async	the loops of now without the waits: min(C, L) / c
+ *	async	the loops of now without the waits: min(C / (c + o), L / c)
  *
  * A pool of W threads behind the loops that is busy a share u of the time, at X requests per
  * second, takes X / u (utilisation law): now is that, if it is less, and tuned has threads for
@@ -154,11 +155,12 @@ struct capacities {
 static struct capacities capacities(const struct subject *s, double cpu_s, double blocked_s)
 {
 	double cpus = s->evidence.cpus, loops = subject_loops(s), most = fmax(loops, ceil(cpus));
+	double full = cpus / (cpu_s + s->evidence.other_s);
 
 	return (struct capacities){
-		.now = fmin(fmin(cpus / cpu_s, loops / (cpu_s + blocked_s)), pool_per_s(s)),
-		.tuned = fmin(cpus / cpu_s, most / (cpu_s + blocked_s)),
-		.async = fmin(cpus, loops) / cpu_s,
+		.now = fmin(fmin(full, loops / (cpu_s + blocked_s)), pool_per_s(s)),
+		.tuned = fmin(full, most / (cpu_s + blocked_s)),
+		.async = fmin(full, loops / cpu_s),
 	};
 }
 

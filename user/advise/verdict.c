@@ -115,6 +115,8 @@ void verdict_take_gain(struct verdict_facts *facts, const struct gain *gain)
 	facts->kappa = gain->figures[GAIN_KAPPA].estimate;
 	facts->extrapolation = gain->figures[GAIN_EXTRAPOLATION].estimate;
 	facts->break_even = gain->break_even;
+	facts->full_utilisation = gain->utilisation;
+	facts->others = gain->others;
 	facts->async = gain->async;
 	facts->wanted = gain->tuned.wanted;
 	facts->allowed =
@@ -182,14 +184,15 @@ static double sampled_spread(const struct verdict_facts *f)
 }
 
 /*
- * By how much the gain by utilisation, 1 / (u kappa), differs from the gain by waits. What the
- * threads waited for processors may be theirs or others' load: the gain may lie between.
+ * By how much the gain by utilisation, 1 / (u kappa), differs from the gain by waits. Kappa does
+ * not change what others take for a request. What the threads waited for processors may be theirs
+ * or others' load: the gain may lie between.
  */
 static double estimators_differ(const struct verdict_facts *f)
 {
-	double most = capacity_gain_bound(f->utilisation, f->kappa);
-	double least =
-		capacity_gain_bound(fmin(f->utilisation + fmax(f->wanted_cpu, 0), 1), f->kappa);
+	double kappa = f->kappa + (1 - f->kappa) * f->others;
+	double most = capacity_gain_bound(f->utilisation, kappa);
+	double least = capacity_gain_bound(fmin(f->utilisation + fmax(f->wanted_cpu, 0), 1), kappa);
 	double gain = f->async_over_now.estimate;
 
 	if (isnan(most))
@@ -433,9 +436,8 @@ static struct verdict peers_decide(const struct verdict_facts *f,
 static void add_context(const struct verdict_facts *f, const struct verdict_thresholds *t,
 			struct verdict *v)
 {
-	double u = 1 / f->break_even;
-
-	(void)because(v, u > 0, REASON_UTILISATION, u, f->break_even);
+	(void)because(v, f->full_utilisation > 0, REASON_UTILISATION, f->full_utilisation,
+		      1 / f->full_utilisation);
 	(void)because(v, f->busy < t->no_need, REASON_NO_NEED, f->busy, t->no_need);
 	(void)because(v, f->truncated > t->truncated, REASON_TRUNCATED, f->truncated, 0);
 }

@@ -48,7 +48,8 @@ struct verdict_facts {
 	double closure;	   /* of the requests' time, how much is accounted for */
 	double losses;	   /* events lost */
 	double busy;	   /* rho_w: of the workers' time */
-	/* u as measured while all workers were busy; NAN when they never were: not compared then */
+	/* u as measured while all workers were busy, others' CPU for their requests included; NAN
+	 * when they never were: not compared then */
 	double utilisation;
 	double wanted_cpu; /* the same for the time they waited for a processor */
 
@@ -56,6 +57,8 @@ struct verdict_facts {
 	struct interval async_over_now, tuned_over_now, async_over_tuned, overlap;
 	struct gain_ratios seen, all; /* of what peers were seen to do, and of all asked of them */
 	double kappa, break_even;
+	double full_utilisation; /* u by the model */
+	double others; /* of the CPU that goes with a request, what is not the service's own */
 	double extrapolation; /* of peers, 1: none */
 	struct async_capacity async;
 	uint32_t wanted, allowed; /* workers: W* and what the limits let through */

@@ -23,6 +23,8 @@
 /* What is known of one service. */
 struct place {
 	struct target_quotas *quotas;
+	struct target_cpus cpus;
+	struct target_idle idle;  /* at the end of the last interval */
 	struct surroundings last; /* but for the components, which are here: */
 	const char *components[COMPONENTS_MAX];
 	size_t n_components;
@@ -65,6 +67,7 @@ static void place_free(struct place *place)
 	if (!place)
 		return;
 	target_quotas_free(place->quotas);
+	target_idle_done(&place->idle);
 	free(place);
 }
 
@@ -281,21 +284,21 @@ static void read_modules(struct surroundings_reader *reader, struct place *place
 static int place_read(struct surroundings_reader *reader, struct place *place,
 		      const struct sample *sample)
 {
-	struct target_cpus cpus;
 	struct target_room room;
 	int r;
 
 	if (!sample->n)
 		return 0;
-	r = target_cpus_read(TARGET_HERE, sample->workers, sample->n_workers, place->quotas, &cpus);
+	r = target_cpus_read(TARGET_HERE, sample->workers, sample->n_workers, place->quotas,
+			     &place->cpus);
 	if (r < 0)
 		return r;
 	r = target_room_read(TARGET_HERE, sample->workers, sample->n_workers, &room);
 	if (r < 0)
 		return r;
-	if (cpus.usable > 0)
-		place->last.cpus = cpus.usable;
-	place->last.host_cpus = cpus.host;
+	if (place->cpus.usable > 0)
+		place->last.cpus = place->cpus.usable;
+	place->last.host_cpus = place->cpus.host;
 	place->last.memory_limit_bytes = room.limit;
 	place->last.memory_available_bytes = room.available;
 	read_processes(place, sample);
@@ -336,14 +339,20 @@ int surroundings_begin(struct surroundings_reader *reader, size_t service, const
 		       size_t n_pids)
 {
 	static const struct service unknown;
+	_cleanup_(target_idle_done) struct target_idle idle = {0};
 	struct place *place = find_place(reader, service);
 	struct sample sample = {0};
+	int r;
 
 	if (!place)
 		return -ENOMEM;
 	sample_take(&sample, pids, n_pids, SERVICE_PROCESSES_MAX);
 	sample_find_workers(&sample, &unknown);
-	return place_read(reader, place, &sample);
+	r = place_read(reader, place, &sample);
+	if (r < 0)
+		return r;
+	r = target_idle_read(TARGET_HERE, clock_monotonic_ns(), &idle);
+	return r < 0 ? r : target_idle_copy(&idle, &place->idle);
 }
 
 /* Reads a service if that is due, as far as the budget of processes goes. 0 or -ENOMEM. */
@@ -368,8 +377,19 @@ bool surroundings_known(const struct surroundings_reader *reader, size_t service
 	return service < reader->n && reader->places[service];
 }
 
+/* What ran on its processors since the last interval's end and was not the service. 0 or -ENOMEM.
+ */
+static int take_others(struct place *place, const struct target_idle *now,
+		       const struct service *service, uint64_t *ret_ns)
+{
+	uint64_t busy = target_busy_ns(&place->idle, now, &place->cpus);
+
+	*ret_ns = busy > service->cpu_ns ? busy - service->cpu_ns : 0;
+	return target_idle_copy(now, &place->idle);
+}
+
 static int copy_to(const struct place *place, const struct target_throttling *throttling,
-		   struct service *service)
+		   uint64_t other_cpu_ns, struct service *service)
 {
 	struct surroundings *on = &service->surroundings;
 	struct surroundings was = *on;
@@ -379,6 +399,7 @@ static int copy_to(const struct place *place, const struct target_throttling *th
 	on->quota_periods = throttling->periods;
 	on->quota_throttled = throttling->throttled;
 	on->throttled_ns = throttling->throttled_ns;
+	on->other_cpu_ns = other_cpu_ns;
 	on->backlog = was.backlog;
 	on->components = was.components;
 	on->n_components = was.n_components;
@@ -389,10 +410,13 @@ static int copy_to(const struct place *place, const struct target_throttling *th
 
 int surroundings_fill(struct surroundings_reader *reader, struct snapshot *s)
 {
-	uint64_t now_ns = clock_monotonic_ns();
+	_cleanup_(target_idle_done) struct target_idle idle = {0};
+	uint64_t now_ns = clock_monotonic_ns(), other_cpu_ns;
 	size_t budget = ALL_PROCESSES_MAX, first = reader->turn;
 
 	reader->scan = whole_scan;
+	if (target_idle_read(TARGET_HERE, now_ns, &idle) < 0)
+		return -ENOMEM;
 	for (size_t i = 0; i < s->n_services; i++) {
 		struct target_throttling throttling;
 		size_t at = (first + i) % s->n_services;
@@ -406,9 +430,11 @@ int surroundings_fill(struct surroundings_reader *reader, struct snapshot *s)
 		/* Those the budget is not enough for come first next time. */
 		if (budget > 0)
 			reader->turn = at + 1;
-		r = read_due(reader, place, &s->services[at], now_ns, &budget);
+		r = take_others(place, &idle, &s->services[at], &other_cpu_ns);
 		if (r == 0)
-			r = copy_to(place, &throttling, &s->services[at]);
+			r = read_due(reader, place, &s->services[at], now_ns, &budget);
+		if (r == 0)
+			r = copy_to(place, &throttling, other_cpu_ns, &s->services[at]);
 		if (r < 0)
 			return r;
 	}

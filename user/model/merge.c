@@ -197,6 +197,7 @@ static int merge_surroundings(struct service *dst, const struct service *src)
 	to->quota_periods += was.quota_periods;
 	to->quota_throttled += was.quota_throttled;
 	to->throttled_ns += was.throttled_ns;
+	to->other_cpu_ns += was.other_cpu_ns;
 	to->cpus = from->cpus > 0 ? from->cpus : was.cpus;
 	to->host_cpus = from->host_cpus > 0 ? from->host_cpus : was.host_cpus;
 	to->process_bytes = from->process_bytes ? from->process_bytes : was.process_bytes;

@@ -160,10 +160,11 @@ struct surroundings {
 	double host_cpus; /* processors the machine has on line */
 	/* of its control groups' quota, within the interval: periods, those cut short, time lost */
 	uint64_t quota_periods, quota_throttled, throttled_ns;
-	uint64_t process_bytes;	     /* unique to one worker process (USS), mean */
-	uint64_t shared_bytes;	     /* of all its processes together (PSS), what is not unique */
-	uint64_t thread_bytes;	     /* by which a process grew per thread more */
-	uint64_t memory_limit_bytes; /* of its control group */
+	uint64_t other_cpu_ns;	/* what others ran on the processors it may run on; 0: not known */
+	uint64_t process_bytes; /* unique to one worker process (USS), mean */
+	uint64_t shared_bytes;	/* of all its processes together (PSS), what is not unique */
+	uint64_t thread_bytes;	/* by which a process grew per thread more */
+	uint64_t memory_limit_bytes;	 /* of its control group */
 	uint64_t memory_available_bytes; /* left for it: to that limit, or on the machine */
 	uint32_t backlog; /* most connections seen waiting to be accepted, as one was taken up */
 	bool interpreter_lock; /* threads of a process run one at a time (CPython, Ruby) */

@@ -213,6 +213,7 @@ static void add_surroundings(struct surroundings *to, const struct surroundings 
 	to->quota_periods += was.quota_periods;
 	to->quota_throttled += was.quota_throttled;
 	to->throttled_ns += was.throttled_ns;
+	to->other_cpu_ns += was.other_cpu_ns;
 	to->components = NULL;
 	to->n_components = 0;
 }

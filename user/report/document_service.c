@@ -374,6 +374,12 @@ static uint32_t read_variables(const struct json_cursor *object)
 	return json_cursor_is_null(&at) ? 0 : (uint32_t)json_cursor_integer(&at, 1, UINT32_MAX);
 }
 
+/* The same. */
+static uint64_t read_others(const struct json_cursor *object)
+{
+	return json_cursor_has(object, "other_cpu_ns") ? read_known(object, "other_cpu_ns") : 0;
+}
+
 static void read_surroundings(const struct json_cursor *from, struct service *service)
 {
 	struct json_cursor at = member(from, "surroundings");
@@ -384,6 +390,7 @@ static void read_surroundings(const struct json_cursor *from, struct service *se
 	on->quota_periods = json_cursor_count(&at, "quota_periods");
 	on->quota_throttled = json_cursor_count(&at, "quota_throttled");
 	on->throttled_ns = json_cursor_count(&at, "throttled_ns");
+	on->other_cpu_ns = read_others(&at);
 	on->process_bytes = read_known(&at, "process_bytes");
 	on->shared_bytes = read_known(&at, "shared_bytes");
 	on->thread_bytes = read_known(&at, "thread_bytes");

@@ -256,12 +256,13 @@ static json_t *surroundings(const struct service *service)
 {
 	const struct surroundings *on = &service->surroundings;
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:s, s:o}",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:s, s:o}",
 			 "cpus", on->cpus > 0 ? json_value_real(on->cpus) : json_null(),
 			 "host_cpus", on->host_cpus > 0 ? json_value_real(on->host_cpus) : json_null(),
 			 "quota_periods", json_value_integer(on->quota_periods),
 			 "quota_throttled", json_value_integer(on->quota_throttled),
 			 "throttled_ns", json_value_integer(on->throttled_ns),
+			 "other_cpu_ns", json_value_known(on->other_cpu_ns),
 			 "process_bytes", json_value_known(on->process_bytes),
 			 "shared_bytes", json_value_known(on->shared_bytes),
 			 "thread_bytes", json_value_known(on->thread_bytes),

@@ -15,8 +15,6 @@
 #include "target/procfs.h"
 #include "target/target.h"
 
-/* The kernel's limit is 8192 on every architecture. */
-#define CPUS_MAX 8192
 #define NS_PER_US 1000
 
 struct group {
@@ -33,7 +31,7 @@ struct target_quotas {
 };
 
 struct cpus {
-	unsigned char in[CPUS_MAX];
+	unsigned char in[TARGET_CPUS_MAX];
 };
 
 struct target_quotas *target_quotas_new(void)
@@ -60,19 +58,38 @@ static void add_list(struct cpus *cpus, const char *list)
 
 		if (*end == '-')
 			last = strtoul(end + 1, &end, 10);
-		for (unsigned long i = first; i <= last && i < CPUS_MAX; i++)
+		for (unsigned long i = first; i <= last && i < TARGET_CPUS_MAX; i++)
 			cpus->in[i] = 1;
 		list = *end == ',' ? end + 1 : end;
 	}
 }
 
-static double count_both(const struct cpus *a, const struct cpus *b)
+static double count(const struct cpus *cpus)
 {
 	double n = 0;
 
-	for (size_t i = 0; i < CPUS_MAX; i++)
-		n += a->in[i] && b->in[i];
+	for (size_t i = 0; i < TARGET_CPUS_MAX; i++)
+		n += cpus->in[i];
 	return n;
+}
+
+/* Those in both, and how many that are. */
+static double take_both(const struct cpus *a, const struct cpus *b, struct target_cpus *ret_cpus)
+{
+	double n = 0;
+
+	for (size_t i = 0; i < TARGET_CPUS_MAX; i++) {
+		if (!a->in[i] || !b->in[i])
+			continue;
+		ret_cpus->in[i / 64] |= UINT64_C(1) << i % 64;
+		n++;
+	}
+	return n;
+}
+
+bool target_cpus_has(const struct target_cpus *cpus, size_t cpu)
+{
+	return cpu < TARGET_CPUS_MAX && cpus->in[cpu / 64] >> cpu % 64 & 1;
 }
 
 static void read_online(const char *root, struct cpus *cpus)
@@ -199,8 +216,8 @@ int target_cpus_read(const char *root, const pid_t *pids, size_t n, struct targe
 		add_allowed(root, pids[i], &allowed);
 	if (read_quota(root, pids, n, quotas, &quota) == -ENOMEM)
 		return -ENOMEM;
-	ret_cpus->host = count_both(&online, &online);
-	ret_cpus->usable = fmin(count_both(&online, &allowed), quota);
+	*ret_cpus = (struct target_cpus){.host = count(&online)};
+	ret_cpus->usable = fmin(take_both(&online, &allowed, ret_cpus), quota);
 	return 0;
 }
 

@@ -99,11 +99,38 @@ int target_processor(char **ret_name);
 /* Size in bytes of the kernel's own type information, /sys/kernel/btf/vmlinux, or -errno. */
 int64_t target_kernel_btf_bytes(void);
 
+/* The kernel's limit is 8192 on every architecture. */
+#define TARGET_CPUS_MAX 8192
+
 /* What some processes may use of the machine's processors; 0: not known. */
 struct target_cpus {
 	double usable; /* all together: affinity, cpuset, quotas of their control groups */
 	double host;   /* on line */
+	uint64_t in[TARGET_CPUS_MAX / 64]; /* those on line they may run on: target_cpus_has() */
 };
+
+bool target_cpus_has(const struct target_cpus *cpus, size_t cpu);
+
+#define TARGET_NO_CPU UINT64_MAX
+
+/* How long each processor has been idle, TARGET_NO_CPU where there is none of that number. */
+struct target_idle {
+	uint64_t *ns;
+	size_t n;
+	uint64_t at_ns; /* read then */
+};
+
+/* now_ns: the monotonic clock. None where it cannot be read. 0 or -ENOMEM; free with
+ * target_idle_done(). */
+int target_idle_read(const char *root, uint64_t now_ns, struct target_idle *ret_idle);
+void target_idle_done(struct target_idle *idle);
+
+/* to: all zero, or another one. 0 or -ENOMEM with nothing changed. */
+int target_idle_copy(const struct target_idle *from, struct target_idle *to);
+
+/* How long these processors ran something between the two, summed. */
+uint64_t target_busy_ns(const struct target_idle *from, const struct target_idle *to,
+			const struct target_cpus *cpus);
 
 /* What quotas of control groups cost. */
 struct target_throttling {
