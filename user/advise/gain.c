@@ -249,11 +249,14 @@ static void take_ratios(const struct outcome *o, double most_per_s, const double
 {
 	double now = fmin(o->now_per_s, most_per_s), tuned = fmin(o->tuned.per_s, most_per_s);
 	double async = fmin(o->async_per_s, most_per_s);
+	/* Where peers would do all that is asked, they would that, too. */
+	double overlap = most_per_s < o->async_per_s ? fmin(o->overlap_per_s, most_per_s)
+						     : o->overlap_per_s;
 
 	ratios[ASYNC_OVER_NOW] = async / now * errors[ASYNC_OVER_NOW];
 	ratios[TUNED_OVER_NOW] = tuned / now * errors[TUNED_OVER_NOW];
 	ratios[ASYNC_OVER_TUNED] = async / tuned * errors[ASYNC_OVER_TUNED];
-	ratios[OVERLAP] = o->overlap_per_s * async / o->async_per_s / now * errors[OVERLAP];
+	ratios[OVERLAP] = overlap / now * errors[OVERLAP];
 }
 
 static void take_all_ratios(const struct outcome *o, const struct gain_opts *opts,

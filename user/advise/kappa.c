@@ -18,7 +18,8 @@
  * to say: of own's share p in T nothing is known before (Jeffreys, 1946: Beta(1/2, 1/2)); f as
  * above; their sum is T. Where a service's own computing dominates, that leaves own at T - E. Where
  * the stack does, a rest that f explains as well is hardly its own; and where E is above T, f is
- * below 1.
+ * below 1. g is f, as a machine that is slower than calibrate's is so for both, times what one stack
+ * and the other differed by where the split was sampled.
  *
  * What is not recognised widens the interval: without the framework a factor of 0.85 to 1.45, in
  * another language of 0.5 to 2, and each operation through an unknown client may be an HTTP call
@@ -321,7 +322,7 @@ static enum cost own_factor(const struct stack_change *c)
 
 static double stack_s(const struct stack_change *c, struct prng *prng)
 {
-	double s, own, unknown = 0;
+	double s, own, known, off, unknown = 0;
 
 	if (c->cpu_factor > 0)
 		return c->cpu_factor * c->cpu_s;
@@ -331,8 +332,12 @@ static double stack_s(const struct stack_change *c, struct prng *prng)
 	if (kappa_sampled(c)) {
 		s = sampled_s(c, s, prng);
 	} else {
-		own = own_s(c, known_s(c, prng), prng);
-		s = s * own + replacing_s(c, own, prng) * factor(c, off_here(c), prng);
+		known = known_s(c, prng);
+		own = own_s(c, known, prng);
+		/* A machine that is slower than calibrate's is so for both sides. */
+		off = known > 0 ? (c->cpu_s - own) / known : 1;
+		s = s * own +
+		    off * replacing_s(c, own, prng) * factor(c, COST_FACTOR_SAMPLED, prng);
 	}
 	if (!c->server_known && framework_known(c))
 		s += parameter(c, c->framework, prng);

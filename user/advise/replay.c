@@ -5,11 +5,12 @@
  * Method: each sampled request becomes a trace of the simulator. CPU stays CPU; a wait for a peer
  * becomes the peer's service time (what was measured, times the share of it that the peer's fit
  * calls service), with the peer's servers where they are known; sleeps and children are a peer
- * without limit; disk waits block. What differs between the sample's mean and that of all requests
- * is set right by a factor on each kind of step. CPU outside requests follows the response. The
- * missing end of a truncated trace is its beginning again. Waits for locks and run queues are left
- * out: they are queueing, which the simulation makes anew. One draw of requests, one seed, all
- * servers.
+ * without limit; disk waits block. Of the time at peers, as much as others run for a request on the
+ * same processors is CPU of other processes there. What differs between the sample's mean and that
+ * of all requests is set right by a factor on each kind of step. CPU outside requests follows the
+ * response. The missing end of a truncated trace is its beginning again. Waits for locks and run
+ * queues are left out: they are queueing, which the simulation makes anew. One draw of requests,
+ * one seed, all servers.
  *
  * Assumptions: bursts keep their places between waits; the other stack's cost is spread evenly, the
  * part per operation on operations.
@@ -29,6 +30,10 @@
 #define DEFAULT_PERIOD_S .1
 #define MOST_STEPS 1024	     /* of a request: with more, fewer and longer ones */
 #define MOST_SERVERS 1000000 /* of a peer: more are no limit */
+#define PEER_PROCESSES 256   /* on the same machine: as many as have something to do */
+
+/* What runs beside the server on its processors. */
+enum beside { HELPERS, LOCAL_PEERS, BESIDE_COUNT };
 
 struct simulated {
 	struct des_step *steps;
@@ -56,6 +61,7 @@ static double service_share(const struct peer_fit *fit)
 struct factors {
 	double cpu, wait, offload, hold;
 	double *peers;
+	double beside; /* of the time that peers work, what others run on the same processors */
 };
 
 /* False: a segment that the simulation makes anew. */
@@ -114,6 +120,17 @@ static double cold_of(const struct replay_opts *opts)
 	return opts->cold > 0 ? opts->cold : 1;
 }
 
+/* Of a step at a peer the part that it runs on the same processors becomes a step of its own, the
+ * one behind. Returns how many steps that are. */
+static size_t split_beside(struct des_step *step, double beside)
+{
+	if (step->kind != DES_PEER || !(beside > 0))
+		return 1;
+	step[1] = (struct des_step){DES_SERVICE, LOCAL_PEERS, step->s * beside};
+	step->s *= 1 - beside;
+	return 2;
+}
+
 /* The steps of one request; returns how many. */
 static size_t trace_fill(const struct trace *t, const struct evidence_sample *e,
 			 const struct replay_opts *opts, const struct factors *f,
@@ -127,7 +144,8 @@ static size_t trace_fill(const struct trace *t, const struct evidence_sample *e,
 
 		if (!step_of(s, opts, f, e->n_peers, &steps[n]))
 			continue;
-		steps[n++].s *= longer;
+		steps[n].s *= longer;
+		n += split_beside(&steps[n], s->peer < e->n_peers ? f->beside : 0);
 	}
 	if (e->after_s > 0) {
 		steps[n++] = (struct des_step){.kind = DES_RESPONSE};
@@ -160,13 +178,24 @@ static struct factors factors_of(const struct evidence_sample *e, const struct r
 	};
 }
 
+/* Of the time that peers work, that of others on the same processors. */
+static double beside(const struct evidence_sample *e, const struct replay_opts *opts,
+		     const struct request_sums *sums, const double *peer_s)
+{
+	double s = 0;
+
+	for (uint32_t i = 0; i < e->n_peers; i++)
+		s += peer_s[i] * service_share(&opts->fits[i]);
+	return s > 0 ? fmin(e->other_s * sums->requests / s, 1) : 0;
+}
+
 static int traces_fill(const struct evidence_sample *e, const struct replay_opts *opts,
 		       const struct factors *f, struct simulated *t)
 {
 	size_t next = 0, room = 2 * e->n_traces + 1;
 
 	for (size_t i = 0; i < e->n_traces; i++)
-		room += repeated(&e->traces[i]);
+		room += 2 * repeated(&e->traces[i]);
 	t->n = e->n_traces;
 	t->steps = calloc(room, sizeof(*t->steps));
 	t->traces = calloc(e->n_traces, sizeof(*t->traces));
@@ -201,7 +230,7 @@ static bool split_bursts(struct simulated *t, double limit_s)
 		for (size_t j = 0; j < t->traces[i].n_steps; j++) {
 			if (steps[j].kind != DES_CPU || steps[j].s < limit_s)
 				continue;
-			steps[j] = (struct des_step){DES_SERVICE, 0, steps[j].s};
+			steps[j] = (struct des_step){DES_SERVICE, HELPERS, steps[j].s};
 			any = true;
 		}
 	}
@@ -255,7 +284,7 @@ static int loops_of(const struct evidence_sample *e, const struct replay_opts *o
 }
 
 static struct des_scenario scenario(const struct evidence_sample *e, const struct replay_opts *opts,
-				    const struct simulated *t, const uint32_t *helpers)
+				    const struct simulated *t, const uint32_t beside[BESIDE_COUNT])
 {
 	uint32_t cores = (uint32_t)ceil(e->cpus);
 	uint64_t requests = opts->requests ? opts->requests : REQUESTS;
@@ -268,8 +297,8 @@ static struct des_scenario scenario(const struct evidence_sample *e, const struc
 			    .quota_s = e->cpus < cores ? e->cpus * DEFAULT_PERIOD_S : 0,
 			    .peers = t->peers,
 			    .n_peers = (size_t)e->n_peers + 1,
-			    .services = helpers,
-			    .n_services = 1},
+			    .services = beside,
+			    .n_services = BESIDE_COUNT},
 		.load = {.rate_per_s = opts->rate_per_s},
 		.seed = opts->seed,
 		.warmup = requests / 10,
@@ -307,7 +336,8 @@ int replay_compare(const struct evidence_sample *e, const struct replay_opts *op
 {
 	_cleanup_(simulated_done) struct simulated traces = {0};
 	_cleanup_free_ double *peer_s = NULL, *sampled_s = NULL, *peer_factors = NULL;
-	uint32_t helpers = (uint32_t)ceil(e->cpus);
+	const uint32_t processes[] = {
+		[HELPERS] = (uint32_t)ceil(e->cpus), [LOCAL_PEERS] = PEER_PROCESSES};
 	struct evidence_whole whole = {.shrink = 1};
 	struct replay_result result = {.now = {0}};
 	struct request_sums sums;
@@ -329,14 +359,17 @@ int replay_compare(const struct evidence_sample *e, const struct replay_opts *op
 	evidence_sum(e, &sums, peer_s);
 	evidence_correct(e, &whole, &sums, peer_s);
 	factors = factors_of(e, opts, &whole.sums, sampled_s, peer_factors);
+	factors.beside = beside(e, opts, &sums, peer_s);
 	r = traces_fill(e, opts, &factors, &traces);
 	if (r < 0)
 		return r;
 
-	s = scenario(e, opts, &traces, &helpers);
+	s = scenario(e, opts, &traces, processes);
 	r = loops_of(e, opts, &sums, whole.sums.operations / whole.sums.requests, &s.server);
 	if (r < 0)
 		return r;
+	if (factors.beside > 0) /* an operation is two waits */
+		s.server.operation_s /= 2;
 	r = run_whole(e, opts, &s, &result);
 	if (r < 0)
 		return r;

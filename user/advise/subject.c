@@ -9,8 +9,8 @@
  *				capacity. CPU of threads that serve nobody takes away processors:
  *				C - background / t. Without lanes, or with requests handed on, all
  *				of it counts per request.
- *	CPU of others		for a request, by peers on this machine: min(CPU of all others on
- *				its processors / n, waits for such peers per request)
+ *	CPU of others		for a request, by peers on this machine: min((CPU of all others on
+ *				its processors - 3 % of these) / n, waits for such peers per request)
  *	waits per request	the exact sums of each class over n; network by peer, and what no
  *				peer explains as a wait for nobody known, without those side by side
  *	lock			a hold h per request in the open: waiting for a lock of one holder
@@ -35,7 +35,8 @@
 #define LOCK_MATTERS .05    /* of the requests' time */
 #define INTERPRETER_BUSY .5 /* of a processor per process: its lock explains lock waits */
 #define MINOR_PEER .05	    /* of operations and of waiting */
-#define OTHERS_MATTER .02   /* of a request's CPU */
+#define OTHERS_MATTER .05   /* of a request's CPU */
+#define OTHERS_ALWAYS .03   /* of a processor: the kernel's own work, ioprof, idle services */
 #define LEAST_CPUS .1
 #define FULL .95	/* of their time: always busy */
 #define HEAVY_STEPS 2e6 /* of closed networks in a bootstrap */
@@ -166,7 +167,7 @@ static bool on_this_machine(const struct peer *peer)
 static double find_other_s(struct subject *s)
 {
 	const struct surroundings *around = &s->service->surroundings;
-	double n = s->evidence.exact.requests, waits_s = 0, other_s;
+	double n = s->evidence.exact.requests, waits_s = 0, other_s, always_s;
 
 	if (!(n > 0) || around->quota_periods)
 		return 0;
@@ -174,7 +175,8 @@ static double find_other_s(struct subject *s)
 		if (on_this_machine(&s->service->peers[i]))
 			waits_s += s->exact_peer_s[i] / n;
 	}
-	other_s = fmin(seconds(around->other_cpu_ns) / n, waits_s);
+	always_s = OTHERS_ALWAYS * ceil(s->evidence.cpus) * s->duration_s;
+	other_s = fmin(fmax(seconds(around->other_cpu_ns) - always_s, 0) / n, waits_s);
 	if (!(other_s > OTHERS_MATTER * s->evidence.exact.cpu_s / n))
 		return 0;
 	sentences_add(
