@@ -197,6 +197,7 @@ def lines_of(case, rows, found):
         same_plan = measured.plan == tuned_of(row)
         score = {"now": error(now[0], measured.now) if now else None,
                  "tuned": error(tuned[0], measured.tuned) if tuned and same_plan else None,
+                 "kappa": error(kappa and kappa[0], measured.kappa),
                  "oracle": error(again_of(row, "oracle"), measured.now),
                  "default": error(again_of(row, "default"), measured.now),
                  "latency": latency_ratios(row, found[where]),
@@ -248,6 +249,7 @@ def summary(scores, spreads):
     lines = ["async over now: " + quantiles(s.get("now") for s in scores),
              "the same with the twin's own CPU: " + quantiles(s.get("oracle") for s in scores),
              "the same with default costs: " + quantiles(s.get("default") for s in scores),
+             "kappa: " + quantiles(s.get("kappa") for s in scores),
              "naive 1+B: " + quantiles(s.get("naive") for s in scores),
              "tuned over now: " + quantiles(s.get("tuned") for s in scores)]
     lines += latency_lines([s["latency"] for s in scores if s.get("latency")])
