@@ -204,10 +204,11 @@ def test_sample(args, db):
     assert 0 < interval["sampled_s"] < 0.8 * interval["duration_s"] <= SAMPLES_S
     check_losses(document)
     check_closure(document)
-    # What a sample of some hundred requests can tell, on a machine that does not run evenly.
+    # What a sample of some hundred requests can tell, on a machine that does not run evenly: all requests take the same,
+    # but where a processor stands still for a tenth of a second, it does so in a sample or in none.
     assert found["per_request"]["operations"] == pytest.approx(2, rel=0.02)
     assert found["requests"]["rate_per_s"] == pytest.approx(truth["requests"] / seconds, rel=0.25)
-    assert found["service_time_s"]["mean"] == pytest.approx(truth["service_s"] / truth["requests"], rel=0.25)
+    assert found["service_time_s"]["p50"] == pytest.approx(truth["service_s"] / truth["requests"], rel=0.25)
     assert found["per_request"]["cpu_s"] == pytest.approx(truth["cpu_s"] / truth["requests"], rel=0.25, abs=100e-6)
     assert found["service_time_s"]["mean"] == pytest.approx(
         sum(found["per_request"]["wait_s"].values()) + sum(found["per_request"][part] for part in (
