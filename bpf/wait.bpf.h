@@ -6,7 +6,7 @@
 #ifndef IOPROF_WAIT_BPF_H
 #define IOPROF_WAIT_BPF_H
 
-#include "thread.bpf.h"
+#include "connection.bpf.h"
 
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
@@ -42,6 +42,12 @@ static __always_inline void wait_is(struct thread *t, u32 class)
 	t->wait_class = class;
 }
 
+static __always_inline void wait_on_socket(struct thread *t)
+{
+	t->wait = WAIT_SOCKET;
+	t->wait_pending = PENDING_SOCKET;
+}
+
 /* The name of the file an event loop waits for. */
 static __always_inline void remember_file(struct thread *t, struct file *file)
 {
@@ -64,8 +70,7 @@ static __always_inline void wait_on_file(struct thread *t, struct task_struct *t
 	}
 	switch (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) {
 	case S_IFSOCK:
-		t->wait = WAIT_SOCKET;
-		t->wait_pending = PENDING_SOCKET;
+		wait_on_socket(t);
 		break;
 	case S_IFREG:
 	case S_IFBLK:
@@ -79,20 +84,33 @@ static __always_inline void wait_on_file(struct thread *t, struct task_struct *t
 	}
 }
 
-/* A thread that sleeps in epoll and calls poll or select waits there for one thing alone, and
- * nothing else goes on meanwhile. */
-static __always_inline bool polls_aside(const struct thread *t, u32 pending)
+/* poll() for one thing, and that is a connection. */
+static __always_inline bool polls_connection(struct task_struct *task, const struct syscall *call)
 {
-	return stops_loop(t) && t->in_epoll && !(pending & PENDING_EPOLL);
+	struct socket *socket;
+	struct file *file;
+	s32 fd;
+
+	if (call->args[1] != 1 || bpf_probe_read_user(&fd, sizeof(fd), (void *)call->args[0]))
+		return false;
+	file = task_file(task, (u32)fd);
+	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return false;
+	socket = BPF_CORE_READ(file, private_data);
+	return BPF_CORE_READ(socket, sk, __sk_common.skc_state) != TCP_LISTEN;
+}
+
+/* A thread that sleeps in epoll and calls poll or select waits there for one thing alone, and
+ * nothing else goes on meanwhile. A loop that always has something to do never sleeps in epoll; but
+ * none waits for whatever comes at one connection. */
+static __always_inline bool polls_aside(const struct thread *t, struct task_struct *task,
+					const struct syscall *call, bool poll)
+{
+	return stops_loop(t) && (t->in_epoll || (poll && polls_connection(task, call)));
 }
 
 static __always_inline void wait_for_ready(struct thread *t, u32 pending, u64 now, s32 timeout_ms)
 {
-	if (polls_aside(t, pending)) {
-		t->wait = WAIT_SOCKET;
-		t->wait_pending = PENDING_SOCKET;
-		return;
-	}
 	t->parked = false; /* it watches its sockets itself */
 	t->in_epoll |= (pending & PENDING_EPOLL) != 0;
 	t->wait = WAIT_READY;
@@ -230,8 +248,7 @@ static __always_inline void wait_classify(struct thread *t, struct task_struct *
 		wait_on_file(t, task, call.args[0]);
 		break;
 	case IOP_KIND_SOCKET:
-		t->wait = WAIT_SOCKET;
-		t->wait_pending = PENDING_SOCKET;
+		wait_on_socket(t);
 		break;
 	case IOP_KIND_EPOLL:
 		wait_for_ready(t, PENDING_READY | PENDING_EPOLL, now, (s32)call.args[3]);
@@ -241,13 +258,19 @@ static __always_inline void wait_classify(struct thread *t, struct task_struct *
 		break;
 	case IOP_KIND_POLL:
 	case IOP_KIND_PPOLL:
-		wait_for_ready(t, PENDING_READY, now,
-			       kind == IOP_KIND_POLL ? (s32)call.args[2] : 0);
+		if (polls_aside(t, task, &call, true))
+			wait_on_socket(t);
+		else
+			wait_for_ready(t, PENDING_READY, now,
+				       kind == IOP_KIND_POLL ? (s32)call.args[2] : 0);
 		if (!call.args[1]) /* without descriptors it is a way to sleep */
 			wait_is(t, IOP_SLEEP);
 		break;
 	case IOP_KIND_SELECT:
-		wait_for_ready(t, PENDING_READY, now, 0);
+		if (polls_aside(t, task, &call, false))
+			wait_on_socket(t);
+		else
+			wait_for_ready(t, PENDING_READY, now, 0);
 		if (!call.args[0])
 			wait_is(t, IOP_SLEEP);
 		break;

@@ -203,3 +203,22 @@ def test_blocking_call_in_a_loop(how, part, least_s):
             assert service["peers"][0]["address"] == db.address
             assert service["peers"][0]["blocked"]["count"] == blocked["count"]
         assert service["concurrency_model"] == "event-loop"
+
+
+def test_blocking_call_in_a_loop_that_never_sleeps():
+    """Attached to when it always has something to do: it never waits in epoll, but for each answer in poll."""
+    with Downstream() as db, AsyncioServer(db, "poll") as server, \
+            Client(server.address, duration=60000, connections=8) as client:
+        with ioprof_run.start(server.pid, args=["-d", 2]) as prof:
+            (doc,) = prof.end()
+        client.stop()
+    check_losses(doc)
+    service = service_of(doc)
+    n = service["requests"]["completed"]
+    assert n > 200
+    assert service["concurrency_model"] == "event-loop"
+    # The first requests prove the loop.
+    assert n - 40 <= service["blocked"]["network"]["count"] <= n + 8
+    assert service["blocked"]["network"]["sum_ns"] / n / 1e9 == pytest.approx(0.002, rel=0.5)
+    # It is read in the middle of something.
+    assert abs(service["peers"][0]["blocked"]["count"] - service["blocked"]["network"]["count"]) <= 1

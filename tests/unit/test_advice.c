@@ -78,7 +78,8 @@ static void assert_sound(const struct advice *a)
 		assert_words(&a->library_sentence, 1);
 }
 
-/* As sample_snapshot(), of a service that never paused before a request: it cost what it costs. */
+/* As sample_snapshot(), of a service that never paused before a request, nor in one as far as was
+ * counted: it cost what it costs. */
 static struct snapshot *busy_snapshot(const struct sample_model *model)
 {
 	struct snapshot *s = sample_snapshot(model);
@@ -88,6 +89,7 @@ static struct snapshot *busy_snapshot(const struct sample_model *model)
 	service->pauses[0] = (struct pause){.requests = service->requests.completed,
 					    .cpu_ns = service->cpu_ns,
 					    .cpu_squares = cpu_s * cpu_s / n};
+	service->requests.waits = 0;
 	return s;
 }
 

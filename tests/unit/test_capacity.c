@@ -77,6 +77,32 @@ static void test_others(void **state)
 	assert_int_equal(c.limit, ASYNC_CPU);
 }
 
+/* A wait of 20 ms keeps a worker off for as long, or until 29 others have run for 4 ms each: then
+ * code runs slower by 0.1 ms for each doubling of 1 ms and that. At most to three times
+ * its time. */
+static void test_crowding(void **state)
+{
+	const struct crowding crowding = {1, .020, .020, 100e-6}, crowded = {1, .020, .116, 100e-6};
+	const struct worker_plan sixty = {60, 1, false}, threads = {1, 60, false};
+	struct demand d = {.cpu_s = .004, .wait_s = .020, .crowding = crowding};
+	double more = 100e-6 * (log2(117) - log2(21));
+
+	(void)state;
+	ASSERT_NEAR(capacity_cpu_s(&d, 2, &one), .004, 1e-12);
+	ASSERT_NEAR(capacity_cpu_s(&d, 2, &threads), .004, 1e-12);
+	ASSERT_NEAR(capacity_cpu_s(&d, 2, &sixty), .004 + more, 1e-9);
+	ASSERT_NEAR(sync_per_s(&d, 2, sixty), 2 / (.004 + more), 1e-6);
+	ASSERT_NEAR(sync_per_s(&d, 2, one), 1 / .024, 1e-9);
+	/* As measured with all of them; with fewer it is less. */
+	d.crowding = crowded;
+	ASSERT_NEAR(capacity_cpu_s(&d, 2, &sixty), .004, 1e-12);
+	ASSERT_NEAR(capacity_cpu_s(&d, 2, &one), .004 - more, 1e-9);
+	d.crowding.cold_s = 1;
+	ASSERT_NEAR(capacity_cpu_s(&d, 2, &one), .004, 1e-9);
+	d.crowding.off_s = 0;
+	ASSERT_NEAR(capacity_cpu_s(&d, 2, &one), .004 + 2 * .002, 1e-9);
+}
+
 static struct tuned tune(const struct demand *d, struct worker_plan now,
 			 const struct tune_opts *opts)
 {
@@ -262,6 +288,7 @@ int main(void)
 		cmocka_unit_test(test_sync),
 		cmocka_unit_test(test_pool),
 		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_crowding),
 		cmocka_unit_test(test_tuned),
 		cmocka_unit_test(test_tuned_within_limits),
 		cmocka_unit_test(test_tuned_is_never_worse),

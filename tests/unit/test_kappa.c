@@ -370,6 +370,12 @@ static void test_sampled(void **state)
 		ASSERT_NEAR(estimate(&c).estimate, .5 + .5 / 4, 1e-3);
 		assert_true(estimate(&c).lo > .5 && estimate(&c).hi < .75);
 	}
+	/* Four times as dear as calibrated: two and a half times, and the rest is work that stays. */
+	c.samples_swapped = c.samples;
+	costs[COST_GUNICORN] = (struct prior){.001, .001, .001};
+	costs[COST_UVICORN] = (struct prior){.00025, .00025, .00025};
+	ASSERT_NEAR(estimate(&c).estimate, (.0015 + 2.5 * .00025) / .004, 1e-3);
+	c.samples_swapped = c.samples / 2;
 	/* psycopg2 is within the application's samples, and as dear against calibrate as the rest:
 	 * of 2 ms 1.25 times 0.8 ms, for 1.25 times 0.4. */
 	costs[COST_GUNICORN] = (struct prior){.0016, .0016, .0016};

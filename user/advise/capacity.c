@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "advise/closed_network.h"
+#include "advise/warm.h"
 #include "base/cleanup.h"
 
 #define TUNE_MARGIN 1.2 /* workers above C (1 + B): model.md 2.1 */
@@ -44,16 +45,28 @@ static double serial_bound(const struct demand *d)
 
 /* What others take for a request is in its waits as well, or nowhere: only who shares a processor
  * that is full has less of it. */
-static double cpu_bound(const struct demand *d, double cpus)
+static double cpu_bound(const struct demand *d, double cpus, double cpu_s)
 {
-	return d->cpu_s > 0 ? cpus / (d->cpu_s + d->other_s) : INFINITY;
+	return cpu_s > 0 ? cpus / (cpu_s + d->other_s) : INFINITY;
+}
+
+double capacity_cpu_s(const struct demand *d, double cpus, const struct worker_plan *plan)
+{
+	const struct crowding *c = &d->crowding;
+	double off_s;
+
+	if (!(c->waits > 0))
+		return d->cpu_s;
+	off_s = fmax(c->wait_s, (plan->processes / cpus - 1) * d->cpu_s / c->waits);
+	return d->cpu_s +
+	       c->waits * warm_change(c->cold_s, d->cpu_s / (1 + c->waits), c->off_s, off_s);
 }
 
 /* CPU, one station per limited peer, and one delay for all the rest. */
-static void lay_stations(const struct demand *d, double cpus, const struct worker_plan *plan,
-			 struct station *stations)
+static void lay_stations(const struct demand *d, double cpus, double cpu_s,
+			 const struct worker_plan *plan, struct station *stations)
 {
-	stations[0] = (struct station){d->cpu_s, capacity_lanes(cpus, plan)};
+	stations[0] = (struct station){cpu_s, capacity_lanes(cpus, plan)};
 	stations[1] = (struct station){d->wait_s + d->offload_s + d->fault_s, INFINITY};
 	for (size_t i = 0; i < d->n_peers; i++) {
 		const struct peer_demand *p = &d->peers[i];
@@ -74,7 +87,7 @@ int capacity_sync(const struct demand *d, double cpus, const struct worker_plan 
 		  double *ret_per_s)
 {
 	_cleanup_free_ struct station *stations = NULL;
-	double per_s = 0;
+	double per_s = 0, cpu_s;
 	int r;
 
 	if (!plan_valid(plan) || !(d->serial_s >= 0) || !(d->other_s >= 0) || !(cpus > 0))
@@ -82,12 +95,13 @@ int capacity_sync(const struct demand *d, double cpus, const struct worker_plan 
 	stations = calloc(2 + d->n_peers, sizeof(*stations));
 	if (!stations)
 		return -ENOMEM;
-	lay_stations(d, cpus, plan, stations);
+	cpu_s = capacity_cpu_s(d, cpus, plan);
+	lay_stations(d, cpus, cpu_s, plan, stations);
 	r = closed_network_throughput(stations, 2 + d->n_peers, plan->processes * plan->threads,
 				      &per_s);
 	if (r < 0)
 		return r;
-	*ret_per_s = fmin(per_s, fmin(cpu_bound(d, cpus), serial_bound(d)));
+	*ret_per_s = fmin(per_s, fmin(cpu_bound(d, cpus, cpu_s), serial_bound(d)));
 	return 0;
 }
 

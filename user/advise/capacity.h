@@ -19,6 +19,18 @@ struct peer_demand {
 	double pool;	  /* connections to it that a process may hold; INFINITY: no limit */
 };
 
+/*
+ * What cpu_s depends on: a worker that waits finds its caches the colder the longer others have run
+ * meanwhile (warm.h). With P processes that are always busy on C processors, that is P / C - 1
+ * times as long as it runs itself. All zero: it does not depend.
+ */
+struct crowding {
+	double waits;  /* of a request */
+	double wait_s; /* each, if its processor were free then */
+	double off_s;  /* each, until it ran again, where cpu_s was measured */
+	double cold_s; /* CPU that a millisecond off a processor adds; may be negative */
+};
+
 /* What a request needs, on average; each >= 0. */
 struct demand {
 	double cpu_s;	  /* T_cpu */
@@ -27,6 +39,7 @@ struct demand {
 	double fault_s;	  /* T_fault: waits that stop the whole thread: page faults */
 	double serial_s;  /* T_hold: under a lock that all requests share */
 	double other_s;	  /* CPU others take for it on the same processors: a database beside it */
+	struct crowding crowding;
 	const struct peer_demand *peers;
 	size_t n_peers;
 };
@@ -49,11 +62,14 @@ double demand_ratio(const struct demand *d);
  */
 double capacity_lanes(double cpus, const struct worker_plan *plan);
 
+/* CPU of a request with these workers, all of them always busy: cpu_s, and what crowding adds. */
+double capacity_cpu_s(const struct demand *d, double cpus, const struct worker_plan *plan);
+
 /*
  * With these workers on cpus processors (C_eff, need not be whole): the closed network of
- * closed_network.h on their lanes, not more than cpus / (cpu_s + other_s), and not more than the
- * shared lock lets through. Returns 0 or an error of closed_network_throughput(), -EINVAL for a
- * plan without workers or no processors.
+ * closed_network.h on their lanes, not more than cpus / (capacity_cpu_s() + other_s), and not more
+ * than the shared lock lets through. Returns 0 or an error of closed_network_throughput(), -EINVAL
+ * for a plan without workers or no processors.
  */
 int capacity_sync(const struct demand *d, double cpus, const struct worker_plan *plan,
 		  double *ret_per_s);

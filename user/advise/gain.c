@@ -27,6 +27,7 @@
 /* One evaluation: from requests to capacities. */
 struct outcome {
 	double ratio, now_per_s, async_per_s, overlap_per_s, stack_per_s;
+	double cpu_s; /* of a request with the workers of now, all busy */
 	double kappa, stack, loop, utilisation, break_even, others;
 	double extrapolation; /* of the largest capacity */
 	struct tuned tuned;
@@ -87,13 +88,14 @@ static struct demand mean_demand(const struct resample *r, const struct gain_opt
 	};
 }
 
-static int changed_cpu(const struct resample *r, const struct gain_opts *opts,
+/* busy_cpu_s: with the workers of now, all busy. A factor that is given is of that. */
+static int changed_cpu(const struct resample *r, const struct gain_opts *opts, double busy_cpu_s,
 		       struct changed_cpu *ret_cpu)
 {
 	struct stack_change change = opts->change;
 	double n = r->sums.requests;
 
-	change.cpu_s = r->sums.cpu_s / n;
+	change.cpu_s = change.whole_factor > 0 ? busy_cpu_s : r->sums.cpu_s / n;
 	change.operations = r->sums.operations / n;
 	change.offloads = r->sums.offloads / n;
 	return kappa_cpu(&change, r->prng, ret_cpu);
@@ -124,7 +126,7 @@ static int async_outcome(const struct resample *r, const struct gain_context *c,
 	const struct gain_opts *opts = c->opts;
 	struct async_plan plan = {
 		.processes = opts->loops ? opts->loops : (uint32_t)ceil(c->e->cpus),
-		.cpu_s = d->cpu_s,
+		.cpu_s = out->cpu_s,
 		.offload_threads = opts->offload_threads ? opts->offload_threads : OFFLOAD_THREADS,
 	};
 	struct async_capacity overlap = {0};
@@ -133,7 +135,7 @@ static int async_outcome(const struct resample *r, const struct gain_context *c,
 	if (error < 0)
 		return error;
 
-	error = changed_cpu(r, opts, &cpu);
+	error = changed_cpu(r, opts, out->cpu_s, &cpu);
 	if (error < 0)
 		return error;
 	plan.cpu_s = cpu.stack_s + cpu.loop_s;
@@ -142,9 +144,9 @@ static int async_outcome(const struct resample *r, const struct gain_context *c,
 		return error;
 	out->overlap_per_s = overlap.per_s;
 	out->async_per_s = out->async.per_s;
-	out->kappa = plan.cpu_s / d->cpu_s;
-	out->stack = cpu.stack_s / d->cpu_s;
-	out->loop = cpu.loop_s / d->cpu_s;
+	out->kappa = plan.cpu_s / out->cpu_s;
+	out->stack = cpu.stack_s / out->cpu_s;
+	out->loop = cpu.loop_s / out->cpu_s;
 	return 0;
 }
 
@@ -154,7 +156,7 @@ static int stack_outcome(const struct gain_context *c, const struct demand *d,
 {
 	struct demand changed = *d;
 
-	changed.cpu_s *= out->stack;
+	changed.cpu_s *= out->stack * out->cpu_s / d->cpu_s;
 	return capacity_sync(&changed, c->e->cpus, now, &out->stack_per_s);
 }
 
@@ -183,12 +185,12 @@ static double other_share(struct prng *prng)
 	return !prng || prng_uniform(prng) < .5 ? 1 : prng_uniform(prng);
 }
 
-/* Where kappa c + o, on processors that are full, takes what c + o does at the utilisation. */
-static double break_even(double utilisation, const struct demand *d)
+static struct crowding crowding(const struct gain_opts *opts, struct prng *prng)
 {
-	double share = d->other_s / d->cpu_s;
+	struct crowding c = opts->crowding;
 
-	return capacity_break_even(utilisation) * (1 + share) - share;
+	c.cold_s = prng && c.waits > 0 ? prior_draw(&opts->each_s, prng) : opts->each_s.estimate;
+	return c;
 }
 
 static int evaluate(const struct resample *sampled, const struct gain_context *c,
@@ -211,14 +213,16 @@ static int evaluate(const struct resample *sampled, const struct gain_context *c
 	d = mean_demand(r, c->opts, c->e->serial_s, peers);
 	if (c->e->other_s > 0)
 		d.other_s = other_share(r->prng) * c->e->other_s;
+	d.crowding = crowding(c->opts, r->prng);
 	bootstrap_ratio(r, NULL, &out->ratio);
 	out->ratio *= factor; /* as measured */
 	error = capacity_sync(&d, c->e->cpus, &now, &out->now_per_s);
 	if (error < 0)
 		return error;
-	out->utilisation = fmin(out->now_per_s * (d.cpu_s + d.other_s) / c->e->cpus, 1);
-	out->others = d.other_s / (d.cpu_s + d.other_s);
-	out->break_even = break_even(out->utilisation, &d);
+	out->cpu_s = capacity_cpu_s(&d, c->e->cpus, &now);
+	out->utilisation = fmin(out->now_per_s * (out->cpu_s + d.other_s) / c->e->cpus, 1);
+	out->others = d.other_s / (out->cpu_s + d.other_s);
+	out->break_even = (c->e->cpus / out->now_per_s - d.other_s) / out->cpu_s;
 	error = tuned_outcome(c, &d, &now, out);
 	if (error < 0)
 		return error;
@@ -250,8 +254,8 @@ static void take_ratios(const struct outcome *o, double most_per_s, const double
 	double now = fmin(o->now_per_s, most_per_s), tuned = fmin(o->tuned.per_s, most_per_s);
 	double async = fmin(o->async_per_s, most_per_s);
 	/* Where peers would do all that is asked, they would that, too. */
-	double overlap = most_per_s < o->async_per_s ? fmin(o->overlap_per_s, most_per_s)
-						     : o->overlap_per_s;
+	double overlap =
+		most_per_s < o->async_per_s ? fmin(o->overlap_per_s, most_per_s) : o->overlap_per_s;
 
 	ratios[ASYNC_OVER_NOW] = async / now * errors[ASYNC_OVER_NOW];
 	ratios[TUNED_OVER_NOW] = tuned / now * errors[TUNED_OVER_NOW];

@@ -35,7 +35,9 @@ struct gain_opts {
 	struct stack_change change;  /* cpu_s, operations, offloads come from the requests */
 	struct prior cold; /* of the CPU that was measured, the share a request does without under
 			    * full load: taken out of the evidence by its estimate already */
-	uint32_t loops;	   /* 0: one per processor */
+	struct crowding crowding; /* cold_s comes from each_s */
+	struct prior each_s;
+	uint32_t loops;		  /* 0: one per processor */
 	uint32_t offload_threads; /* per loop; 0: 32, asyncio's default at most */
 };
 

@@ -42,7 +42,7 @@
 #define LEAST_SAMPLES 100 /* their share is then known to 0.1 */
 #define LEAST_AWAKE .1	  /* of a request's CPU */
 #define LEAST_SAMPLED .4  /* of calibrated costs: what is less was not recognised by samples */
-#define MOST_SAMPLED 2.5
+#define MOST_SAMPLED 2.5  /* of the same: what is more is work that stays */
 #define COLD_HALF_S 250e-6 /* of own code between calls: COST_FACTOR_COLD then applies by half */
 #define GATHERED_CALLS 32  /* that COST_FACTOR_GATHERED is of */
 #define MOST_GATHERED 64   /* measured so far */
@@ -250,7 +250,7 @@ bool kappa_sampled(const struct stack_change *c)
 	if (c->samples < LEAST_SAMPLES || !(visible > 0))
 		return false;
 	factor = share_swapped(c, NULL) * awake_s(c, NULL) / visible;
-	return factor > LEAST_SAMPLED && factor < MOST_SAMPLED;
+	return factor > LEAST_SAMPLED;
 }
 
 /*
@@ -261,8 +261,9 @@ bool kappa_sampled(const struct stack_change *c)
 static double sampled_s(const struct stack_change *c, double own_factor, struct prng *prng)
 {
 	double share = share_swapped(c, prng), awake = awake_s(c, prng);
-	double off = share * awake / swapped_s(c, false, NULL);
-	double own = fmax((1 - share) * awake - off * swapped_s(c, true, prng), 0);
+	double visible = swapped_s(c, false, NULL);
+	double off = fmin(share * awake / visible, MOST_SAMPLED);
+	double own = fmax(awake - off * visible - off * swapped_s(c, true, prng), 0);
 
 	return own_factor * own +
 	       off * replacing_s(c, own, prng) * factor(c, COST_FACTOR_SAMPLED, prng);

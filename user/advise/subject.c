@@ -10,8 +10,8 @@
  *				C - background / t. Without lanes, or with requests handed on, all
  *				of it counts per request.
  *	CPU of others		for a request, by peers on this machine: min((CPU of all others on
- *				its processors - 3 % of these) / n, waits for such peers per request)
- *	waits per request	the exact sums of each class over n; network by peer, and what no
+ *				its processors - 3 % of these) / n, waits for such peers per
+ *request) waits per request	the exact sums of each class over n; network by peer, and what no
  *				peer explains as a wait for nobody known, without those side by side
  *	lock			a hold h per request in the open: waiting for a lock of one holder
  *				takes W = rate h^2 / (1 - rate h) (M/M/1), so h = (sqrt(r^2 W^2 +
@@ -434,6 +434,8 @@ static int set_gain_opts(struct subject *s)
 		.pools = s->pools,
 		.change = s->stack.change,
 		.cold = s->warm.share,
+		.crowding = s->crowding,
+		.each_s = s->warm.each_s,
 		.loops = loops,
 	};
 	/* A closed network with a limited peer takes the square of its customers. */
@@ -522,6 +524,11 @@ static void warm_up(struct subject *s)
 	e->after_s *= factor;
 	s->stack.change.waits_s = s->warm.calls_s;
 	s->stack.change.off_s = off_s(s, &rhythm);
+	/* Where it was measured that waits cost something. */
+	if (!s->loops && each.estimate > 0)
+		s->crowding = (struct crowding){.waits = rhythm.waits,
+						.wait_s = rhythm.wait_s,
+						.off_s = s->stack.change.off_s};
 }
 
 static bool options_valid(const struct advice_opts *o)

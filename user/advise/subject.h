@@ -25,7 +25,8 @@ struct subject {
 	bool loops;	     /* an event loop, alone or before a pool */
 	struct evidence_sample evidence; /* its CPU is that under full load */
 	struct warm_up warm;
-	struct peer_fit *fits; /* one per peer */
+	struct crowding crowding; /* but for cold_s */
+	struct peer_fit *fits;	  /* one per peer */
 	struct stack stack;
 	struct gain_opts gain; /* points into this struct's own arrays */
 	double *exact_peer_s, *pools;

@@ -66,14 +66,25 @@ static struct sleeps sleeps_among_others(const struct rhythm *r)
 	};
 }
 
+static double cold(double each_s, double slept_s, double most)
+{
+	return fmin(each_s * log2(1 + slept_s / SCALE_S), most);
+}
+
 /* So many bursts after so long a sleep add this. */
 static struct prior added(double bursts, double slept_s, const struct prior *each, double most)
 {
-	double times = log2(1 + slept_s / SCALE_S);
+	return (struct prior){bursts * cold(each->estimate, slept_s, most),
+			      bursts * cold(each->lo, slept_s, most),
+			      bursts * cold(each->hi, slept_s, most)};
+}
 
-	return (struct prior){bursts * fmin(each->estimate * times, most),
-			      bursts * fmin(each->lo * times, most),
-			      bursts * fmin(each->hi * times, most)};
+double warm_change(double each_s, double burst_s, double from_s, double to_s)
+{
+	double was = cold(each_s, from_s, OF_A_BURST * burst_s);
+	double most = OF_A_BURST / (1 - OF_A_BURST) * (burst_s - was);
+
+	return cold(each_s, to_s, most) - was;
 }
 
 struct prior warm_cost(const struct service *service)

@@ -44,6 +44,10 @@ struct pause_fit warm_fit(const struct service *service, double seen);
 struct warm_up warm_up_measured(const struct rhythm *rhythm, const struct pause_fit *fit);
 struct warm_up warm_up_of(const struct rhythm *rhythm, const struct prior *each);
 
+/* What a burst of burst_s after a sleep of from_s takes more, or less, after one of to_s, where one
+ * of 1 ms adds each_s. */
+double warm_change(double each_s, double burst_s, double from_s, double to_s);
+
 /* CPU that was measured becomes CPU under full load: times this, by the estimate or by a draw. */
 double warm_factor(const struct prior *share, struct prng *prng);
 
