@@ -233,7 +233,8 @@ static void test_in_situ(void **state)
 	assert_true(equal.lo < .25 && equal.hi < 1);
 	/* Around (800 - 300) / 800 by as much as f and g leave. */
 	assert_true(twice.lo < .54 && twice.hi > .65 && twice.lo > equal.lo);
-	/* Calibrated at twice all of it: next to nothing is its own, and what comes costs less, too. */
+	/* Calibrated at twice all of it: next to nothing is its own, and what comes costs less,
+	 * too. */
 	ASSERT_NEAR(small.estimate, .27, .1);
 	assert_true(small.lo > .15 && small.hi > .4);
 }
@@ -370,7 +371,8 @@ static void test_sampled(void **state)
 		ASSERT_NEAR(estimate(&c).estimate, .5 + .5 / 4, 1e-3);
 		assert_true(estimate(&c).lo > .5 && estimate(&c).hi < .75);
 	}
-	/* Four times as dear as calibrated: two and a half times, and the rest is work that stays. */
+	/* Four times as dear as calibrated: two and a half times, and the rest is work that stays.
+	 */
 	c.samples_swapped = c.samples;
 	costs[COST_GUNICORN] = (struct prior){.001, .001, .001};
 	costs[COST_UVICORN] = (struct prior){.00025, .00025, .00025};

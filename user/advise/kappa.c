@@ -18,8 +18,8 @@
  * to say: of own's share p in T nothing is known before (Jeffreys, 1946: Beta(1/2, 1/2)); f as
  * above; their sum is T. Where a service's own computing dominates, that leaves own at T - E. Where
  * the stack does, a rest that f explains as well is hardly its own; and where E is above T, f is
- * below 1. g is f, as a machine that is slower than calibrate's is so for both, times what one stack
- * and the other differed by where the split was sampled.
+ * below 1. g is f, as a machine that is slower than calibrate's is so for both, times what one
+ *stack and the other differed by where the split was sampled.
  *
  * What is not recognised widens the interval: without the framework a factor of 0.85 to 1.45, in
  * another language of 0.5 to 2, and each operation through an unknown client may be an HTTP call
@@ -37,12 +37,12 @@
 #include <stdlib.h>
 
 #define DRAWS 2000
-#define SPLITS 256	  /* of a request's CPU into own and known, that are weighed */
-#define SPLIT_SPAN 4	  /* standard deviations of f, on either side */
-#define LEAST_SAMPLES 100 /* their share is then known to 0.1 */
-#define LEAST_AWAKE .1	  /* of a request's CPU */
-#define LEAST_SAMPLED .4  /* of calibrated costs: what is less was not recognised by samples */
-#define MOST_SAMPLED 2.5  /* of the same: what is more is work that stays */
+#define SPLITS 256	   /* of a request's CPU into own and known, that are weighed */
+#define SPLIT_SPAN 4	   /* standard deviations of f, on either side */
+#define LEAST_SAMPLES 100  /* their share is then known to 0.1 */
+#define LEAST_AWAKE .1	   /* of a request's CPU */
+#define LEAST_SAMPLED .4   /* of calibrated costs: what is less was not recognised by samples */
+#define MOST_SAMPLED 2.5   /* of the same: what is more is work that stays */
 #define COLD_HALF_S 250e-6 /* of own code between calls: COST_FACTOR_COLD then applies by half */
 #define GATHERED_CALLS 32  /* that COST_FACTOR_GATHERED is of */
 #define MOST_GATHERED 64   /* measured so far */

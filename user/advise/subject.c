@@ -10,8 +10,8 @@
  *				C - background / t. Without lanes, or with requests handed on, all
  *				of it counts per request.
  *	CPU of others		for a request, by peers on this machine: min((CPU of all others on
- *				its processors - 3 % of these) / n, waits for such peers per
- *request) waits per request	the exact sums of each class over n; network by peer, and what no
+ *				its processors - 3 % of these) / n, waits for these peers / n)
+ *	waits per request	the exact sums of each class over n; network by peer, and what no
  *				peer explains as a wait for nobody known, without those side by side
  *	lock			a hold h per request in the open: waiting for a lock of one holder
  *				takes W = rate h^2 / (1 - rate h) (M/M/1), so h = (sqrt(r^2 W^2 +
