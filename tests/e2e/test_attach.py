@@ -125,7 +125,7 @@ def sleeping_in_request(pid):
 @pytest.mark.vm
 def test_attach_in_the_middle_of_a_request():
     """The request that was under way is counted apart; the next one on the same connection is whole."""
-    sleep_us = 10000000 if GUEST else 1500000
+    sleep_us = 15000000 if GUEST else 1500000
     with Service(f"--sleep={sleep_us}") as service, service.client(requests=2, connections=1) as client:
         ioprof_run.wait_until(lambda: sleeping_in_request(service.pid), what="a request under way")
         with ioprof_run.start(service.pid) as prof:
