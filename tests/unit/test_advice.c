@@ -479,8 +479,7 @@ int main(void)
 		cmocka_unit_test(test_what_if),	   cmocka_unit_test(test_seed),
 		cmocka_unit_test(test_invariance), cmocka_unit_test(test_already_async),
 		cmocka_unit_test(test_curve),	   cmocka_unit_test(test_full_pool),
-		cmocka_unit_test(test_curve),	   cmocka_unit_test(test_bad_input),
-		cmocka_unit_test(test_gaps),
+		cmocka_unit_test(test_bad_input),  cmocka_unit_test(test_gaps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -239,23 +239,32 @@ static void test_in_situ(void **state)
 	assert_true(small.lo > .15 && small.hi > .4);
 }
 
-/* Half a request of 4 ms goes with four calls that cost 0.5 ms and on aiohttp 0.1 ms: among bursts
- * of 0.4 ms 1 + 0.4 x 0.4 / 0.65 times that. Where nothing else is computed no more. */
-static void test_among_other_code(void **state)
+/* So many calls of requests, 1 ms of CPU each, all of which sampling shows to go with them. */
+static struct stack_change calls_swapped(double calls, const struct prior *costs)
 {
-	struct prior costs[COST_COUNT];
-	struct stack_change c = {
-		.cpu_s = .004,
-		.operations = 4,
+	return (struct stack_change){
+		.cpu_s = 1e-3 * calls,
+		.operations = calls,
 		.framework = COST_COUNT,
 		.calibrated = costs,
 		.server_known = true,
 		.clients_known = true,
 		.samples = 1e6,
-		.samples_swapped = 5e5,
+		.samples_swapped = 1e6,
 		.n_swaps = 1,
-		.swaps = {{.from = COST_REQUESTS, .to = COST_AIOHTTP, .times = 4, .alone = true}},
+		.swaps = {{.from = COST_REQUESTS,
+			   .to = COST_AIOHTTP,
+			   .times = calls,
+			   .alone = true}},
 	};
+}
+
+/* Half a request of 4 ms goes with four calls that cost 0.5 ms and on aiohttp 0.1 ms: among bursts
+ * of 0.4 ms 1 + 0.4 x 0.4 / 0.65 times that. Where nothing else is computed no more. */
+static void test_among_other_code(void **state)
+{
+	struct prior costs[COST_COUNT];
+	struct stack_change c = calls_swapped(4, costs);
 
 	(void)state;
 	take_defaults(costs);
@@ -263,6 +272,7 @@ static void test_among_other_code(void **state)
 	costs[COST_REQUESTS] = (struct prior){500e-6, 500e-6, 500e-6};
 	costs[COST_AIOHTTP] = (struct prior){100e-6, 100e-6, 100e-6};
 	costs[COST_FACTOR_GATHERED] = (struct prior){1, 1, 1};
+	c.samples_swapped = 5e5;
 	ASSERT_NEAR(estimate(&c).estimate, .5 + .1 * (1 + .4 * .4 / .65), 1e-3);
 	c.samples_swapped = c.samples;
 	ASSERT_NEAR(estimate(&c).estimate, .2, 1e-3);
@@ -288,21 +298,7 @@ static void test_gathered_calls(void **state)
 	costs[COST_REQUESTS] = (struct prior){1e-3, 1e-3, 1e-3};
 	costs[COST_AIOHTTP] = (struct prior){200e-6, 200e-6, 200e-6};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		struct stack_change c = {
-			.cpu_s = 1e-3 * rows[i].calls,
-			.operations = rows[i].calls,
-			.framework = COST_COUNT,
-			.calibrated = costs,
-			.server_known = true,
-			.clients_known = true,
-			.samples = 1e6,
-			.samples_swapped = 1e6,
-			.n_swaps = 1,
-			.swaps = {{.from = COST_REQUESTS,
-				   .to = COST_AIOHTTP,
-				   .times = rows[i].calls,
-				   .alone = true}},
-		};
+		struct stack_change c = calls_swapped(rows[i].calls, costs);
 
 		found = estimate(&c);
 		ASSERT_NEAR(found.estimate, .2 * rows[i].factor, 1e-3);

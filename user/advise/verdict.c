@@ -437,7 +437,7 @@ static void add_context(const struct verdict_facts *f, const struct verdict_thre
 			struct verdict *v)
 {
 	(void)because(v, f->full_utilisation > 0, REASON_UTILISATION, f->full_utilisation,
-		      1 / f->full_utilisation);
+		      capacity_break_even(f->full_utilisation));
 	(void)because(v, f->busy < t->no_need, REASON_NO_NEED, f->busy, t->no_need);
 	(void)because(v, f->truncated > t->truncated, REASON_TRUNCATED, f->truncated, 0);
 }
