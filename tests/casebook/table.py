@@ -62,7 +62,7 @@ def naive_of(row):
 def prediction_line(row):
     kappa = estimate(advice_of(row).get("kappa"))
     parts = [f"{name} {interval(gain_of(row, name))}" for name in ("async_over_now", "tuned_over_now", "overlap")]
-    return (f"{row['capacity']['per_s']:.0f}/s, {service_of(row).get('requests', {}).get('completed')} requests; "
+    return (f"{row['capacity_per_s']:.0f}/s, {service_of(row).get('requests', {}).get('completed')} requests; "
             f"{advice_of(row).get('verdict')}, " + ", ".join(parts) + f", kappa {interval(kappa)}")
 
 
@@ -87,11 +87,11 @@ class Measured:
         self.now_per_s = statistics.median(run["per_s"] for run in found["now"])
         self.async_per_s = statistics.median(run["per_s"] for run in found["twin"])
         self.now = median_ratio(found["twin"], found["now"])
-        self.kappa = median_cpu(found["twin"]) / median_cpu(found["now"])
+        self.cpu_s = median_cpu(found["now"])
+        self.kappa = median_cpu(found["twin"]) / self.cpu_s
         self.tuned = median_ratio(found["tuned"], found["now"]) if found["tuned"] else 1.0
         self.beyond_tuned = self.now / self.tuned
         self.overlap = self.now * self.kappa  # what is left of the gain with today's CPU per request
-        self.plan = tuple(found["plan"]) if found["plan"] else None
         self.foreign = max(run["foreign"] for side in ("now", "tuned", "twin") for run in found[side])
 
     def at_least(self, value, threshold):
@@ -127,7 +127,7 @@ def judge(case, row, measured):
     verdict = (advice_of(row).get("verdict") or "").split(" ")[0]
     if case.batch or case.idle:
         return "right" if verdict in (ABSTAINS, "do-not-migrate") else "wrong"
-    if case.sync in ("hidden", "asyncio"):
+    if case.asynchronous:
         return "right" if verdict == "already-async" else "wrong"
     if not verdict or verdict == ABSTAINS:
         return "no verdict"
@@ -146,14 +146,12 @@ def today_of(row):
 
 def latency_ratios(row, found):
     """Of p50 and p99, now and on the twin, simulated / measured at the rate that was profiled: {(side, quantile): ratio}."""
-    today = today_of(row) or {}
-    seen = [each for each in found.get("latency", []) if each["load"] == row["load"] and each["now"]]
-    ratios = {}
+    today, seen, ratios = today_of(row) or {}, found.get("latency") or {}, {}
     for side, setup in (("now", "now"), ("twin", "async")):
         for quantile in ("p50_s", "p99_s"):
             simulated = (today.get(setup) or {}).get(quantile)
-            if simulated and seen:
-                ratios[side, quantile] = simulated / statistics.median(run[quantile] for run in seen[0][side])
+            if simulated and seen.get(side):
+                ratios[side, quantile] = simulated / statistics.median(run[quantile] for run in seen[side])
     return ratios
 
 
@@ -166,49 +164,48 @@ def percent(value):
 
 
 def read(directory, case):
+    """(row, what was measured of it) for each prediction."""
     try:
-        rows = json.loads((directory / f"{case.name}.predicted.json").read_text())
-        measured = json.loads((directory / f"{case.name}.measured.json").read_text())
+        rows, measured, again = (json.loads((directory / f"{case.name}.{name}.json").read_text())
+                                 for name in ("predicted", "measured", "again"))
     except FileNotFoundError:
-        return [], {}
-    again = directory / f"{case.name}.again.json"
-    for row, gains in zip(rows, json.loads(again.read_text()) if again.exists() else []):
-        row.update(gains)
-    return rows, {tuple(found["workers"]): found for found in measured}
+        return []
+    return [({**row, **gains}, found) for row, found, gains in zip(rows, measured, again)]
 
 
-HEAD = ["case", "workers", "load", "predicted async/now", "measured", "error", "kappa predicted", "kappa measured",
-        "error with measured kappa", "with default costs", "predicted tuned/now", "measured", "error", "1+B", "verdict", ""]
+HEAD = ["case", "workers", "load", "predicted async/now", "measured", "error", "CPU profiled/measured", "kappa predicted",
+        "kappa measured", "error with measured kappa", "with default costs", "predicted tuned/now", "measured", "error", "1+B",
+        "verdict", ""]
 
 
-def lines_of(case, rows, found):
+def lines_of(case, pairs):
     """(cells, scores) of each row."""
-    for row in rows:
-        where = tuple(row["workers"])
+    for row, found in pairs:
+        where = row["workers"]
         if case.batch:
-            ratio = found[where]["taken_s"]["now"] / found[where]["taken_s"]["twin"]
-            cells = [case.name, f"{where[1]} threads", "-", "-", f"{ratio:.2f}", *["-"] * 9,
+            ratio = found["taken_s"]["now"] / found["taken_s"]["twin"]
+            cells = [case.name, f"{where[1]} threads", "-", "-", f"{ratio:.2f}", *["-"] * 10,
                      advice_of(row).get("verdict") or "-", judge(case, row, None)]
             yield cells, {"judged": cells[-1], "verdict": cells[-2]}
             continue
-        measured = Measured(found[where])
+        measured = Measured(found)
         now, tuned, kappa = gain_of(row, "async_over_now"), gain_of(row, "tuned_over_now"), estimate(
             advice_of(row).get("kappa"))
-        same_plan = measured.plan == tuned_of(row)
         score = {"now": error(now[0], measured.now) if now else None,
-                 "tuned": error(tuned[0], measured.tuned) if tuned and same_plan else None,
+                 "tuned": error(tuned[0], measured.tuned) if tuned else None,
                  "kappa": error(kappa and kappa[0], measured.kappa),
+                 "cpu": error(cpu_of(row), measured.cpu_s),
                  "oracle": error(again_of(row, "oracle"), measured.now),
                  "default": error(again_of(row, "default"), measured.now),
-                 "latency": latency_ratios(row, found[where]),
+                 "latency": latency_ratios(row, found),
                  "naive": error(naive_of(row), measured.now),
                  "covered": now[1] <= measured.now <= now[2] if now and None not in now else None,
                  "half_width": (now[2] - now[1]) / 2 / now[0] if now and None not in now else None,
                  "judged": judge(case, row, measured), "verdict": advice_of(row).get("verdict"),
                  "beyond_tuned": measured.beyond_tuned}
         cells = [case.name, f"{where[0]}x{where[1]}", f"{row['load']:.0%}", interval(now), f"{measured.now:.2f}",
-                 percent(score["now"]), interval(kappa), f"{measured.kappa:.2f}", percent(score["oracle"]),
-                 percent(score["default"]), interval(tuned), f"{measured.tuned:.2f}" if same_plan else "-", percent(score["tuned"]),
+                 percent(score["now"]), percent(score["cpu"]), interval(kappa), f"{measured.kappa:.2f}",
+                 percent(score["oracle"]), percent(score["default"]), interval(tuned), f"{measured.tuned:.2f}", percent(score["tuned"]),
                  f"{naive_of(row):.1f}" if naive_of(row) else "-", score["verdict"] or "-", score["judged"]]
         yield cells, score
 
@@ -250,6 +247,7 @@ def summary(scores, spreads):
              "the same with the twin's own CPU: " + quantiles(s.get("oracle") for s in scores),
              "the same with default costs: " + quantiles(s.get("default") for s in scores),
              "kappa: " + quantiles(s.get("kappa") for s in scores),
+             "CPU per request when profiled, to that when measured: " + quantiles(s.get("cpu") for s in scores),
              "naive 1+B: " + quantiles(s.get("naive") for s in scores),
              "tuned over now: " + quantiles(s.get("tuned") for s in scores)]
     lines += latency_lines([s["latency"] for s in scores if s.get("latency")])
@@ -268,9 +266,9 @@ def render(directory, cases):
     text = ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
     scores, spreads = [], {}
     for case in cases:
-        rows, found = read(directory, case)
-        for cells, score in lines_of(case, rows, found):
+        pairs = read(directory, case)
+        for cells, score in lines_of(case, pairs):
             text.append("| " + " | ".join(cells) + " |")
             scores.append(score)
-        spreads[case.name] = invariance(rows, "async")
+        spreads[case.name] = invariance([row for row, _ in pairs], "async")
     return "\n".join([*text, "", *("- " + line for line in summary(scores, spreads))])

@@ -16,15 +16,16 @@ def casebook(*args):
 def test_one_case(tmp_path):
     done = casebook("json", "--smoke", "--seconds", 1, "--longest", 1, "--dir", tmp_path)
     assert done.returncode == 0, done.stderr
-    predicted = (tmp_path / "json.predicted.json").read_bytes()
-    logged = (tmp_path / "log").read_text().split()
-    assert logged[2:] == ["json", hashlib.sha256(predicted).hexdigest()]
-    rows = json.loads(predicted)
+    rows = json.loads((tmp_path / "json.predicted.json").read_text())
     assert [row["load"] for row in rows] == [0.3, 0.6, 0.9]
+    hashes = [hashlib.sha256(json.dumps(row).encode()).hexdigest() for row in rows]
+    assert [line.split()[2:] for line in (tmp_path / "log").read_text().splitlines()] == [
+        ["json", "1x1", load, digest] for load, digest in zip(("30%", "60%", "90%"), hashes)]
     assert all(row["document"]["services"][0]["requests"]["completed"] > 100 for row in rows)
     measured = json.loads((tmp_path / "json.measured.json").read_text())
-    assert [len(measured[0][side]) for side in ("now", "twin")] == [3, 3]
-    assert not any(run["failed"] for side in ("now", "twin") for run in measured[0][side])
+    for found in measured:
+        assert [len(found[side]) for side in ("now", "twin")] == [3, 3]
+        assert not any(run["failed"] for side in ("now", "twin") for run in found[side])
     table = [line for line in done.stdout.splitlines() if line.startswith("| json |")]
     assert len(table) == 3
     again = casebook("json", "--table", "--dir", tmp_path)
