@@ -130,7 +130,7 @@ def test_event_loop(knob, family, observe):
 def test_pool_inside(model, knob, observe):
     args, connections = INNER[model]
     doc, truth, load, _ = observe(PARTS[knob], *args, requests=60 if GUEST else 120, connections=connections)
-    check_parts(doc, truth, load)
+    check_parts(doc, truth, load, 8)
     service = service_of(doc)
     assert (sum(peer["operations_outside"] for peer in service["peers"]) > 0) == (model == "inner-and-another")
     assert service["concurrency_model"] == ("prefork" if service["evidence"]["threads_serving"] == service["evidence"][

@@ -202,6 +202,47 @@ static const char *find_words(const struct advice *a, const char *words)
 	return NULL;
 }
 
+/* A peer on this machine that is slower the more is asked of it: with processors left over by its
+ * own servers; where it fills what the service leaves, for want of processors, which limit both. */
+static void test_queue_for_processors(void **state)
+{
+	struct sample_model model = duolingo;
+	const struct advice_opts opts = {.cpu_factor = 1.1};
+	_cleanup_(snapshot_freep) struct snapshot *s = NULL;
+	struct service *service;
+	struct advice *a;
+	double all_ns;
+
+	(void)state;
+	model.cpu_s = .003;
+	model.operations = 5;
+	model.workers = 20;
+	model.least_in_flight = 16;
+	model.servers = 8;
+	s = busy_snapshot(&model);
+	service = &s->services[0];
+	free(service->peers[0].address);
+	service->peers[0].address = strdup("127.0.0.1:5432");
+	all_ns = 2 * (double)s->duration_ns;
+	service->surroundings.other_cpu_ns = (uint64_t)(.03 * all_ns) + service->cpu_ns / 4;
+	a = ask(s, opts);
+	assert_int_equal(a->async.limit, ASYNC_PEER);
+	advice_free(a);
+
+	service->surroundings.other_cpu_ns = (uint64_t)(1.03 * all_ns) - service->cpu_ns;
+	a = ask(s, opts);
+	assert_int_equal(a->async.limit, ASYNC_CPU);
+	ASSERT_NEAR(a->now_per_s.estimate, (double)service->requests.completed / (all_ns / 2e9),
+		    .01);
+	advice_free(a);
+	/* Elsewhere it has processors of its own. */
+	free(service->peers[0].address);
+	service->peers[0].address = strdup("10.0.0.1:5432");
+	a = ask(s, opts);
+	assert_int_equal(a->async.limit, ASYNC_PEER);
+	advice_free(a);
+}
+
 /* Others take half of what the service does on its processors: full, they serve less by that, if
  * those are peers on this machine. */
 static void test_others(void **state)
@@ -474,12 +515,19 @@ static void test_gaps(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_verdicts),   cmocka_unit_test(test_split_cpu),
-		cmocka_unit_test(test_others),	   cmocka_unit_test(test_exact_sums),
-		cmocka_unit_test(test_what_if),	   cmocka_unit_test(test_seed),
-		cmocka_unit_test(test_invariance), cmocka_unit_test(test_already_async),
-		cmocka_unit_test(test_curve),	   cmocka_unit_test(test_full_pool),
-		cmocka_unit_test(test_bad_input),  cmocka_unit_test(test_gaps),
+		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_split_cpu),
+		cmocka_unit_test(test_queue_for_processors),
+		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_exact_sums),
+		cmocka_unit_test(test_what_if),
+		cmocka_unit_test(test_seed),
+		cmocka_unit_test(test_invariance),
+		cmocka_unit_test(test_already_async),
+		cmocka_unit_test(test_curve),
+		cmocka_unit_test(test_full_pool),
+		cmocka_unit_test(test_bad_input),
+		cmocka_unit_test(test_gaps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,8 +43,6 @@ static double serial_bound(const struct demand *d)
 	return d->serial_s > 0 ? 1 / d->serial_s : INFINITY;
 }
 
-/* What others take for a request is in its waits as well, or nowhere: only who shares a processor
- * that is full has less of it. */
 static double cpu_bound(const struct demand *d, double cpus, double cpu_s)
 {
 	return cpu_s > 0 ? cpus / (cpu_s + d->other_s) : INFINITY;
@@ -62,11 +60,14 @@ double capacity_cpu_s(const struct demand *d, double cpus, const struct worker_p
 	       c->waits * warm_change(c->cold_s, d->cpu_s / (1 + c->waits), c->off_s, off_s);
 }
 
-/* CPU, one station per limited peer, and one delay for all the rest. */
+/* CPU, one station per limited peer, and one delay for all the rest. What others take is in the
+ * waits; where the workers fill all processors, it queues there with them. */
 static void lay_stations(const struct demand *d, double cpus, double cpu_s,
 			 const struct worker_plan *plan, struct station *stations)
 {
-	stations[0] = (struct station){cpu_s, capacity_lanes(cpus, plan)};
+	double lanes = capacity_lanes(cpus, plan), other_s = lanes < ceil(cpus) ? 0 : d->other_s;
+
+	stations[0] = (struct station){cpu_s + other_s, lanes};
 	stations[1] = (struct station){d->wait_s + d->offload_s + d->fault_s, INFINITY};
 	for (size_t i = 0; i < d->n_peers; i++) {
 		const struct peer_demand *p = &d->peers[i];
@@ -81,6 +82,7 @@ static void lay_stations(const struct demand *d, double cpus, double cpu_s,
 		stations[1].demand_s += stations[2 + i].demand_s;
 		stations[2 + i].demand_s = 0;
 	}
+	stations[1].demand_s = fmax(stations[1].demand_s - other_s, 0);
 }
 
 int capacity_sync(const struct demand *d, double cpus, const struct worker_plan *plan,

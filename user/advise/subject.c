@@ -9,8 +9,6 @@
  *				capacity. CPU of threads that serve nobody takes away processors:
  *				C - background / t. Without lanes, or with requests handed on, all
  *				of it counts per request.
- *	CPU of others		for a request, by peers on this machine: min((CPU of all others on
- *				its processors - 3 % of these) / n, waits for these peers / n)
  *	waits per request	the exact sums of each class over n; network by peer, and what no
  *				peer explains as a wait for nobody known, without those side by side
  *	lock			a hold h per request in the open: waiting for a lock of one holder
@@ -35,8 +33,6 @@
 #define LOCK_MATTERS .05    /* of the requests' time */
 #define INTERPRETER_BUSY .5 /* of a processor per process: its lock explains lock waits */
 #define MINOR_PEER .05	    /* of operations and of waiting */
-#define OTHERS_MATTER .05   /* of a request's CPU */
-#define OTHERS_ALWAYS .03   /* of a processor: the kernel's own work, ioprof, idle services */
 #define LEAST_CPUS .1
 #define FULL .95	/* of their time: always busy */
 #define HEAVY_STEPS 2e6 /* of closed networks in a bootstrap */
@@ -148,44 +144,6 @@ static int take_sums(struct subject *s, double serving_s)
 		.truncated = sampled.truncated,
 	};
 	return 0;
-}
-
-/* ---- others on its processors ---- */
-
-static bool on_this_machine(const struct peer *peer)
-{
-	const char *address = peer->address;
-
-	if (strncmp(address, "udp:", 4) == 0)
-		address += 4;
-	return strncmp(address, "unix:", 5) == 0 || strncmp(address, "127.", 4) == 0 ||
-	       strncmp(address, "[::1]:", 6) == 0;
-}
-
-/* CPU that peers on this machine take for a request on the service's processors: what others take
- * there, at most as much as requests wait for such peers. Under a quota others have their own. */
-static double find_other_s(struct subject *s)
-{
-	const struct surroundings *around = &s->service->surroundings;
-	double n = s->evidence.exact.requests, waits_s = 0, other_s, always_s;
-
-	if (!(n > 0) || around->quota_periods)
-		return 0;
-	for (size_t i = 0; i < s->service->n_peers; i++) {
-		if (on_this_machine(&s->service->peers[i]))
-			waits_s += s->exact_peer_s[i] / n;
-	}
-	always_s = OTHERS_ALWAYS * ceil(s->evidence.cpus) * s->duration_s;
-	other_s = fmin(fmax(seconds(around->other_cpu_ns) - always_s, 0) / n, waits_s);
-	if (!(other_s > OTHERS_MATTER * s->evidence.exact.cpu_s / n))
-		return 0;
-	sentences_add(
-		&s->assumptions,
-		"Peers on this machine take %.0f us of its processors' time per request, "
-		"which is what all others take there, or as long as it waits for these peers: "
-		"less is left for it the more it serves.",
-		other_s * 1e6);
-	return other_s;
 }
 
 double subject_wait_s(const struct subject *s)
@@ -560,8 +518,8 @@ static int look(struct subject *s)
 		return r;
 	if (s->duration_s > 0)
 		s->evidence.cpus = find_cpus(s, background_s);
-	s->evidence.other_s = find_other_s(s);
 	fit_peers(s);
+	subject_beside(s);
 	s->missing = find_missing(s);
 	if (s->missing != REASON_UNDEFINED)
 		return s->assumptions.error;

@@ -42,6 +42,9 @@ int subject_of(const struct snapshot *s, size_t service, const struct advice_opt
 	       struct subject *ret_subject);
 void subject_done(struct subject *subject);
 
+/* beside.c: what peers on this machine take of the service's processors. subject_of() calls it. */
+void subject_beside(struct subject *subject);
+
 /* How many event loops serve; one per serving process where that is not known. */
 double subject_loops(const struct subject *s);
 
