@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import twins
-from ioprof_run import Ioprof, testbin
+from ioprof_run import Ioprof, testbin, wait_until
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
@@ -63,6 +63,17 @@ def core_times(core):
             ticks = list(map(int, fields[:8]))
             return (sum(ticks) - ticks[3] - ticks[4]) / TICKS_PER_S, sum(ticks) / TICKS_PER_S
     raise LookupError(f"no processor {core}")
+
+
+def busy_share(core, seconds):
+    (busy, total), _ = core_times(core), time.sleep(seconds)
+    busy_after, total_after = core_times(core)
+    return (busy_after - busy) / max(total_after - total, 1e-9)
+
+
+def wait_until_idle(core):
+    """Servers that start compute for some seconds, on a core that others are measured on."""
+    wait_until(lambda: busy_share(core, 0.3) < 0.2, timeout=60, what="an idle core")
 
 
 def connections_for(workers):

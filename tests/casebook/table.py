@@ -7,6 +7,8 @@ import statistics
 
 # Measured gains this close to a threshold are on both sides of it: the ratio of two medians of three is no better.
 UNSURE = 1.07
+# Of the time that the core of load and downstream was busy while the twin ran: beyond, it may have been the limit.
+FULL = 0.95
 # The thresholds of the advisor (docs/method.md), applied to what was measured.
 WORTH_TUNING, WORTH_MIGRATING, WORTH_BEYOND_TUNED, NO_GAIN = 1.15, 1.30, 1.25, 1.15
 ABSTAINS = "not-enough-data"
@@ -84,15 +86,13 @@ def median_cpu(runs):
 
 class Measured:
     def __init__(self, found):
-        self.now_per_s = statistics.median(run["per_s"] for run in found["now"])
-        self.async_per_s = statistics.median(run["per_s"] for run in found["twin"])
         self.now = median_ratio(found["twin"], found["now"])
         self.cpu_s = median_cpu(found["now"])
         self.kappa = median_cpu(found["twin"]) / self.cpu_s
         self.tuned = median_ratio(found["tuned"], found["now"]) if found["tuned"] else 1.0
         self.beyond_tuned = self.now / self.tuned
         self.overlap = self.now * self.kappa  # what is left of the gain with today's CPU per request
-        self.foreign = max(run["foreign"] for side in ("now", "tuned", "twin") for run in found[side])
+        self.load_limited = statistics.median(run["other_busy"] for run in found["twin"]) > FULL
 
     def at_least(self, value, threshold):
         """Whether it is: True, False, or None where it is too close to say."""
@@ -202,8 +202,9 @@ def lines_of(case, pairs):
                  "covered": now[1] <= measured.now <= now[2] if now and None not in now else None,
                  "half_width": (now[2] - now[1]) / 2 / now[0] if now and None not in now else None,
                  "judged": judge(case, row, measured), "verdict": advice_of(row).get("verdict"),
-                 "beyond_tuned": measured.beyond_tuned}
-        cells = [case.name, f"{where[0]}x{where[1]}", f"{row['load']:.0%}", interval(now), f"{measured.now:.2f}",
+                 "beyond_tuned": measured.beyond_tuned, "load_limited": measured.load_limited}
+        cells = [case.name, f"{where[0]}x{where[1]}", f"{row['load']:.0%}", interval(now),
+                 f"{measured.now:.2f}" + (" *" if measured.load_limited else ""),
                  percent(score["now"]), percent(score["cpu"]), interval(kappa), f"{measured.kappa:.2f}",
                  percent(score["oracle"]), percent(score["default"]), interval(tuned), f"{measured.tuned:.2f}", percent(score["tuned"]),
                  f"{naive_of(row):.1f}" if naive_of(row) else "-", score["verdict"] or "-", score["judged"]]
@@ -243,8 +244,10 @@ def summary(scores, spreads):
     widths = [s["half_width"] for s in scores if s.get("half_width") is not None]
     harmful = sum((s["verdict"] or "").startswith("migrate") and s["beyond_tuned"] < 1.1 for s in scores
                   if s.get("beyond_tuned"))
+    free = [s for s in scores if not s.get("load_limited")]
     lines = ["async over now: " + quantiles(s.get("now") for s in scores),
              "the same with the twin's own CPU: " + quantiles(s.get("oracle") for s in scores),
+             "both without rows marked *: " + "; ".join(quantiles(s.get(name) for s in free) for name in ("now", "oracle")),
              "the same with default costs: " + quantiles(s.get("default") for s in scores),
              "kappa: " + quantiles(s.get("kappa") for s in scores),
              "CPU per request when profiled, to that when measured: " + quantiles(s.get("cpu") for s in scores),

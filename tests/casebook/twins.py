@@ -48,7 +48,7 @@ def stub(n_servers):
 def downstream(case):
     """What the service's environment says of its downstream."""
     if case.query:
-        with servers.postgres(5432, connections=300) as database:
+        with servers.postgres(5432, connections=600) as database:
             # Its backends inherit all.
             for place in (["taskset", "-c", "-p", str(case.database_core)], ["renice", "-n", "-15", "-p"]):
                 subprocess.run([*place, str(database.pid)], check=True, stdout=subprocess.DEVNULL)
