@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "advise/advice.h"
+#include "advise/subject.h"
 #include "base/cleanup.h"
 #include "model/derive.h"
 #include "sample_snapshot.h"
@@ -200,6 +201,36 @@ static const char *find_words(const struct advice *a, const char *words)
 			return a->assumptions[i];
 	}
 	return NULL;
+}
+
+/* Ten waits keep a worker off the processors until it runs again, its share of the run queue
+ * included: what is cold by then is no part of the other stack. */
+static void test_off_until_it_runs(void **state)
+{
+	_cleanup_(snapshot_freep) struct snapshot *s = busy_snapshot(&duolingo);
+	struct service *service = &s->services[0];
+	const struct advice_opts opts = {.cpu_factor = 0};
+	struct subject at_once = {.opts = NULL}, queued = at_once;
+	double wait_s, queue_s = .010;
+
+	(void)state;
+	service->surroundings.components = calloc(1, sizeof(char *));
+	service->surroundings.components[0] = strdup("cpython");
+	service->surroundings.n_components = 1;
+	service->requests.waits = 10 * service->requests.completed;
+	assert_int_equal(subject_of(s, 0, &opts, &at_once), 0);
+	service->parts[PART_RUN_QUEUE].sum_ns = (uint64_t)(11 * queue_s * 1e9 * 3000);
+	assert_int_equal(subject_of(s, 0, &opts, &queued), 0);
+	wait_s = at_once.crowding.off_s;
+	ASSERT_NEAR(wait_s, subject_wait_s(&at_once) / 10, 1e-9);
+	ASSERT_NEAR(queued.crowding.wait_s, wait_s, 1e-9);
+	ASSERT_NEAR(queued.crowding.off_s, wait_s + queue_s, 1e-9);
+	/* A wait of 1 ms, one doubling, is in what calls cost anyway. */
+	ASSERT_NEAR(queued.warm.calls_s.estimate / at_once.warm.calls_s.estimate,
+		    (log2(1 + (wait_s + queue_s) / 1e-3) - 1) / (log2(1 + wait_s / 1e-3) - 1),
+		    1e-9);
+	subject_done(&at_once);
+	subject_done(&queued);
 }
 
 /* A peer on this machine that is slower the more is asked of it: with processors left over by its
@@ -517,6 +548,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_split_cpu),
+		cmocka_unit_test(test_off_until_it_runs),
 		cmocka_unit_test(test_queue_for_processors),
 		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_exact_sums),

@@ -472,8 +472,11 @@ static void warm_up(struct subject *s)
 	struct rhythm rhythm = s->loops ? rhythm_of_loops(s) : rhythm_of_workers(s);
 	struct prior each = warm_cost(s->service);
 	struct pause_fit fit = {.known = false};
-	double factor;
+	double wait_s = rhythm.wait_s, off = off_s(s, &rhythm), factor;
 
+	/* Others have the caches for as long as a worker waits for a processor as well. */
+	if (rhythm.alone)
+		rhythm.wait_s = off;
 	if (!s->loops)
 		fit = warm_fit(s->service, s->seen);
 	s->warm = fit.known ? warm_up_measured(&rhythm, &fit) : warm_up_of(&rhythm, &each);
@@ -481,12 +484,11 @@ static void warm_up(struct subject *s)
 	e->exact.cpu_s *= factor;
 	e->after_s *= factor;
 	s->stack.change.waits_s = s->warm.calls_s;
-	s->stack.change.off_s = off_s(s, &rhythm);
+	s->stack.change.off_s = off;
 	/* Where it was measured that waits cost something. */
 	if (!s->loops && each.estimate > 0)
-		s->crowding = (struct crowding){.waits = rhythm.waits,
-						.wait_s = rhythm.wait_s,
-						.off_s = s->stack.change.off_s};
+		s->crowding =
+			(struct crowding){.waits = rhythm.waits, .wait_s = wait_s, .off_s = off};
 }
 
 static bool options_valid(const struct advice_opts *o)

@@ -15,7 +15,7 @@
 struct rhythm {
 	double per_s;	      /* requests, of one process */
 	double cpu_s;	      /* of a request, as measured */
-	double waits, wait_s; /* in a request: so often, and so long each, on average */
+	double waits, wait_s; /* in a request: so often, and so long each until it runs again */
 	double found_asleep;  /* share of requests that found a worker without work, 0..1 */
 	double idle_s;	      /* of workers without work, per request; NAN: not known */
 	bool alone;	      /* no other thread runs its process's code meanwhile */
