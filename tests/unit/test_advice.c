@@ -229,7 +229,14 @@ static void test_off_until_it_runs(void **state)
 	ASSERT_NEAR(queued.warm.calls_s.estimate / at_once.warm.calls_s.estimate,
 		    (log2(1 + (wait_s + queue_s) / 1e-3) - 1) / (log2(1 + wait_s / 1e-3) - 1),
 		    1e-9);
+	assert_true(queued.crowding.waits > 0);
 	subject_done(&at_once);
+	subject_done(&queued);
+	/* Of threads one waits and another one runs the same code. */
+	service->workers.processes = 1;
+	assert_int_equal(subject_of(s, 0, &opts, &queued), 0);
+	assert_int_equal(queued.evidence.threads, 5);
+	assert_true(queued.crowding.waits == 0);
 	subject_done(&queued);
 }
 

@@ -485,8 +485,9 @@ static void warm_up(struct subject *s)
 	e->after_s *= factor;
 	s->stack.change.waits_s = s->warm.calls_s;
 	s->stack.change.off_s = off;
-	/* Where it was measured that waits cost something. */
-	if (!s->loops && each.estimate > 0)
+	/* Where it was measured that waits cost something; not of threads, whose process runs on.
+	 */
+	if (!s->loops && rhythm.alone && each.estimate > 0)
 		s->crowding =
 			(struct crowding){.waits = rhythm.waits, .wait_s = wait_s, .off_s = off};
 }
