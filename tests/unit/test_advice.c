@@ -214,9 +214,6 @@ static void test_off_until_it_runs(void **state)
 	double wait_s, queue_s = .010;
 
 	(void)state;
-	service->surroundings.components = calloc(1, sizeof(char *));
-	service->surroundings.components[0] = strdup("cpython");
-	service->surroundings.n_components = 1;
 	service->requests.waits = 10 * service->requests.completed;
 	assert_int_equal(subject_of(s, 0, &opts, &at_once), 0);
 	service->parts[PART_RUN_QUEUE].sum_ns = (uint64_t)(11 * queue_s * 1e9 * 3000);
