@@ -17,7 +17,6 @@
  *
  * Assumptions: as of closed_network.h; what others take beyond their peers' part waits like theirs.
  */
-#include <errno.h>
 #include <math.h>
 #include <string.h>
 
