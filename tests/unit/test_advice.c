@@ -245,6 +245,7 @@ static void test_queue_for_processors(void **state)
 	const struct advice_opts opts = {.cpu_factor = 1.1};
 	_cleanup_(snapshot_freep) struct snapshot *s = NULL;
 	struct service *service;
+	struct subject subject = {.opts = NULL};
 	struct advice *a;
 	double all_ns;
 
@@ -263,10 +264,20 @@ static void test_queue_for_processors(void **state)
 	a = ask(s, opts);
 	assert_int_equal(a->async.limit, ASYNC_PEER);
 	advice_free(a);
+	assert_int_equal(subject_of(s, 0, &opts, &subject), 0);
+	assert_true(isfinite(subject.fits[0].capacity_per_s));
+	subject_done(&subject);
 
+	/* Another one that was hardly asked changes nothing. */
+	assert_non_null(service_add_peer(service, "127.0.0.1:6379"));
+	service->peers[1].loads[0] = (struct peer_load){.operations = 50, .sum_ns = 50000000};
 	service->surroundings.other_cpu_ns = (uint64_t)(1.03 * all_ns) - service->cpu_ns;
 	a = ask(s, opts);
 	assert_int_equal(a->async.limit, ASYNC_CPU);
+	assert_int_equal(subject_of(s, 0, &opts, &subject), 0);
+	assert_int_equal(subject.fits[0].kind, PEER_FIT_FLAT);
+	assert_true(isinf(subject.fits[0].capacity_per_s));
+	subject_done(&subject);
 	ASSERT_NEAR(a->now_per_s.estimate, (double)service->requests.completed / (all_ns / 2e9),
 		    .01);
 	advice_free(a);

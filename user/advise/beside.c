@@ -102,12 +102,18 @@ static double risen_s(const struct peer_fit *fit, double peer_s)
 	return fit->mean_latency_s > 0 ? peer_s * (1 - fit->service_s / fit->mean_latency_s) : 0;
 }
 
+/* A peer with a limit, which may be that of the processors it shares. */
+static bool limited_here(const struct subject *s, size_t peer)
+{
+	return on_this_machine(&s->service->peers[peer]) && isfinite(s->fits[peer].capacity_per_s);
+}
+
 static void lift_limits(struct subject *s)
 {
 	double wait_s = wait_for_processors_s(s), n = s->evidence.exact.requests, risen = 0;
 
 	for (size_t i = 0; i < s->service->n_peers; i++) {
-		if (on_this_machine(&s->service->peers[i]))
+		if (limited_here(s, i))
 			risen += risen_s(&s->fits[i], s->exact_peer_s[i] / n);
 	}
 	if (!(risen > 0) || wait_s < EXPLAINED * risen)
@@ -115,7 +121,7 @@ static void lift_limits(struct subject *s)
 	for (size_t i = 0; i < s->service->n_peers; i++) {
 		struct peer_fit *fit = &s->fits[i];
 
-		if (!on_this_machine(&s->service->peers[i]) || !isfinite(fit->capacity_per_s))
+		if (!limited_here(s, i))
 			continue;
 		fit->kind = PEER_FIT_FLAT;
 		fit->servers = fit->most_in_flight;
