@@ -72,6 +72,9 @@ struct iop_max {
  * that a sum of squares of even 1,000 requests of a minute each fits between two reads. */
 #define IOP_MOMENT_SHIFT 8
 
+/* Sets of processors are looked at as far as this many words of 64. */
+#define IOP_CPU_WORDS 16
+
 /* A service's counters. Map totals, per CPU, index service. */
 struct iop_totals {
 	__u64 completed, arrival_unknown, at_attach, aborted;
@@ -81,13 +84,16 @@ struct iop_totals {
 	__u64 known; /* requests in latency and queue wait */
 	__u64 xx, yy, xy;
 	__u64 opened_by_loop, opened_by_worker, handed_off, pool_ns, own_ns;
+	/* What threads of other processes ran, from one operation with a peer that woke them to the
+	 * next; of those that may run on no other processors than it. */
+	__u64 peer_cpu_ns;
 	/* Threads that ended: what their last record would have said; of those that read requests,
 	 * how many there were, how many were processes of their own, and their time. */
 	__u64 ended_cpu_ns, ended_cpu_observed_ns;
 	__u64 ended_serving, ended_serving_processes, ended_serving_ns, ended_serving_idle_ns;
 };
 
-_Static_assert(sizeof(struct iop_totals) / sizeof(__u64) == 8 + IOP_DISTS + 1 + 3 + 5 + 6,
+_Static_assert(sizeof(struct iop_totals) / sizeof(__u64) == 8 + IOP_DISTS + 1 + 3 + 5 + 1 + 6,
 	       "no padding");
 
 /*

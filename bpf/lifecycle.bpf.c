@@ -124,13 +124,10 @@ int BPF_PROG(on_exit, struct task_struct *task)
 			in_flight_add(t->asked - 1, -1);
 		cpu_ns = account(t, cpu_ns, until);
 	}
+	move_cpu(t, cpu_ns);
 	totals = totals_of(t->service);
-	if (totals) {
-		__sync_fetch_and_add(&totals->ended_cpu_ns, cpu_ns - t->cpu_base);
-		__sync_fetch_and_add(&totals->ended_cpu_observed_ns, t->cpu_ns);
-		if (t->requests)
-			serving_ended(t, totals, pid == tgid, until);
-	}
+	if (totals && t->requests)
+		serving_ended(t, totals, pid == tgid, until);
 	t->ended = true;
 	if (pid == tgid)
 		bpf_map_delete_elem(&processes, &tgid);

@@ -17,6 +17,7 @@ const volatile bool has_readable_event = true;
 const volatile bool has_task_pt_regs = true;
 
 const volatile unsigned int service_count = 1;
+const volatile unsigned int cpu_words = 1;
 const volatile unsigned int hist_copies = 1;
 const volatile unsigned int peer_rows = 513;
 const volatile unsigned char syscall_kinds[IOP_SYSCALLS] = {};

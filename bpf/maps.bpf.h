@@ -93,13 +93,21 @@ MAP struct {
 	__type(value, struct cost);
 } unnamed SEC(".maps");
 
-/* Futex addresses proven to be locks. The oldest are forgotten first. */
+/* Futex addresses at which requests have waited. The oldest are forgotten first. */
 MAP struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
 	__type(key, struct lock_key);
-	__type(value, u32);
+	__type(value, struct lock);
 } locks SEC(".maps");
+
+/* Threads of other processes that were woken by sending, and what they had run until then. */
+MAP struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u32);
+	__type(value, struct other);
+} others SEC(".maps");
 
 /* What is counted. */
 MAP struct {
@@ -231,6 +239,7 @@ MAP struct {
 
 /* Written by user space before load (volatile: read anew) ... */
 extern const volatile unsigned int service_count;
+extern const volatile unsigned int cpu_words;	/* of a set of processors, up to IOP_CPU_WORDS */
 extern const volatile unsigned int hist_copies; /* a power of two */
 extern const volatile unsigned int peer_rows;
 extern const volatile unsigned char syscall_kinds[IOP_SYSCALLS];

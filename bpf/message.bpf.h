@@ -110,16 +110,16 @@ static __always_inline void wait_was_client(struct thread *t)
 }
 
 /*
- * How many operations the service has in flight at a peer. One ends with the first byte of its
- * answer, or with its connection. The closing of an AF_UNIX socket nothing shows: there, a thread
- * that asks again has given up what it asked before.
+ * How many operations the service has in flight at a peer. One ends as the first byte of its answer
+ * arrives, where that is told, else as it is read, or with its connection: one whose answer only
+ * waits for a processor to be read does not keep the peer busy. The closing of an AF_UNIX socket
+ * nothing shows: there, a thread that asks again has given up what it asked before.
  */
 static __always_inline void operation_ends(struct conn *c)
 {
-	if (!c->flying)
-		return;
-	c->flying = false;
-	in_flight_add(c->peer, -1);
+	/* It may arrive and be read at the same time. */
+	if (c->flying && __sync_lock_test_and_set(&c->flying, 0))
+		in_flight_add(c->peer, -1);
 }
 
 static __always_inline void operation_begins(struct conn *c, struct thread *t)
@@ -137,7 +137,7 @@ static __always_inline void operation_begins(struct conn *c, struct thread *t)
 	if (c->local && !t->loop)
 		t->asked = row + 1;
 	else
-		c->flying = true;
+		c->flying = 1;
 }
 
 static __always_inline void operation_answered(struct conn *c, struct thread *t, u64 now)
@@ -325,6 +325,16 @@ static __always_inline void server_send(struct conn *c, struct thread *t, u32 ti
 	t->slice_to = t->request == t->slice_request ? now : 0;
 }
 
+/* Those it has woken since its last message were woken by this one. */
+static __always_inline void woken_by_message(const struct conn *c, struct thread *t, bool sending)
+{
+	struct iop_totals *totals = totals_of(t->service);
+
+	if (totals && sending && c->role == ROLE_CLIENT && t->woken_ran && in_sample_now())
+		__sync_fetch_and_add(&totals->peer_cpu_ns, t->woken_ran);
+	t->woken_ran = 0;
+}
+
 /* A send that took only part of what it was given has left this mark. */
 static __always_inline bool sock_is_full(struct sock *sk)
 {
@@ -347,6 +357,7 @@ static __always_inline void message_counts(struct sock *sk, struct conn *c, stru
 		if (!c)
 			return;
 	}
+	woken_by_message(c, t, sending);
 	if (ret > 0 && !sending && flags & MSG_PEEK)
 		return;
 	if (c->role == ROLE_SERVER && !c->id && !sending && ret > 0)

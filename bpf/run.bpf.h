@@ -177,17 +177,62 @@ static __always_inline void slice_begin(struct thread *t, u64 wake, u64 now, u64
 	t->since = now;
 }
 
+/*
+ * Of those that requests are handed to, one wakes another: for `request`, or for one that nothing
+ * names (0). If that one works for a request that goes on, it is a lock given back. Otherwise it is
+ * idle, and woken for more of the same work: who takes a piece of work from a queue wakes the next
+ * thread if there is more. A thread that has never had any may wait for a lock it shares with them.
+ */
+static __always_inline void woken_by_pool(struct thread *t, u64 request)
+{
+	if (t->wait != WAIT_FUTEX || t->lock || t->loop)
+		return;
+	if (t->adopted && !request_is_answered(t->request))
+		t->lock = true;
+	else if (t->requests || (t->plain && !t->pooled) || !waits_for_work(t))
+		return;
+	else if (request)
+		t->handoff = request;
+	else
+		thread_pool(t); /* nothing says for which request */
+}
+
+/* Whether it waits for one that has read a request to hand it over. */
+static __always_inline bool waits_for_reader(const struct thread *t)
+{
+	return t->wait == WAIT_FUTEX && !t->lock && !t->loop && waits_for_work(t);
+}
+
+/*
+ * It was woken before it was seen to go to sleep: between leaving the run queue and its
+ * sched_switch there are hundreds of ns, or more, if the hypervisor takes the processor there. Only
+ * now is it known what it waited for.
+ */
+static __always_inline void woken_early(struct thread *t)
+{
+	t->woken = t->early.at > t->since ? t->early.at : t->since;
+	if (t->wait == WAIT_EVENT || t->wait == WAIT_READY)
+		t->wait_pending |= t->early.pending;
+	else if (t->early.by_pool)
+		woken_by_pool(t, t->early.request);
+	else if (t->early.request && waits_for_reader(t))
+		t->handoff = t->early.request;
+}
+
 /* Since when it has been runnable, its wait closed. */
 static __always_inline u64 runnable_since(struct thread *t, u64 now)
 {
 	u64 wake = now;
 
 	if (t->run == RUN_BLOCKED) {
+		if (!t->woken && t->early.at)
+			woken_early(t);
 		wake = t->woken ? t->woken : now;
 		close_wait(t, wake - t->since, wake);
 	} else if (t->run == RUN_RUNNABLE) {
 		wake = t->since;
 	}
+	t->early.at = 0;
 	return wake;
 }
 
@@ -256,6 +301,19 @@ static __always_inline void switch_out(struct thread *t, struct task_struct *tas
 	}
 	t->run = RUN_RUNNABLE;
 	t->since = now;
+}
+
+/* The CPU of a thread that is ending becomes its service's. ns: the scheduler's account of it. */
+static __always_inline void move_cpu(struct thread *t, u64 ns)
+{
+	struct iop_totals *totals = totals_of(t->service);
+
+	if (!totals || ns < t->cpu_base)
+		return;
+	__sync_fetch_and_add(&totals->ended_cpu_ns, ns - t->cpu_base);
+	__sync_fetch_and_add(&totals->ended_cpu_observed_ns, t->cpu_ns);
+	t->cpu_base = ns;
+	t->cpu_ns = 0;
 }
 
 /* Its switch-out was not seen. It ran as long as the scheduler says, and what is left it did not.

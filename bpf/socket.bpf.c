@@ -41,9 +41,12 @@ int BPF_PROG(on_send, struct sock *sk, int ret, int flags)
  */
 static __always_inline void readable(struct conn *c, u64 now)
 {
-	if (c->arrival <= c->start && c->start <= now &&
-	    (c->role == ROLE_SERVER || c->state == CONN_OPEN))
-		c->arrival = now;
+	if (c->arrival > c->start || c->start > now ||
+	    (c->role != ROLE_SERVER && c->state != CONN_OPEN))
+		return;
+	c->arrival = now;
+	if (c->role == ROLE_CLIENT)
+		operation_ends(c);
 }
 
 /*

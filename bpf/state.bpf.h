@@ -61,6 +61,20 @@ struct resumed {
 	u64 requests[RESUMED_MAX];
 };
 
+/* A thread that is not observed. */
+struct other {
+	u64 start; /* of the thread: with its number its identity */
+	u64 ran;   /* by the scheduler's account, when it was last woken */
+};
+
+/* A wake-up that was seen before the going to sleep, and what it said. */
+struct early_wake {
+	u64 at;	      /* 0: none */
+	u64 request;  /* that the waker works for; 0: nothing known */
+	u32 pending;  /* enum pending */
+	bool by_pool; /* requests are handed to the waker */
+};
+
 struct thread {
 	u64 since;	/* start of the current run_state, or of the CPU slice not yet charged */
 	u64 woken;	/* when it was first made runnable; 0: still blocked */
@@ -79,6 +93,8 @@ struct thread {
 	u64 cpu_ns, idle_ns, run_queue_ns, requests;
 	u64 answered_cpu_ns; /* cpu_ns when it last answered a request; 0: not known */
 	struct cost cost;    /* since the last event, or held aside since the last send */
+	struct early_wake early;
+	u64 woken_ran; /* what those ran whom it has woken since its last message */
 	u32 service;
 	u32 window;	  /* in which all of this was seen */
 	u32 pending;	  /* enum pending */
@@ -151,7 +167,7 @@ struct conn {
 	bool known; /* whose it is and its role, since it has carried a message or its kind is plain
 		     */
 	bool fresh; /* client: opened by an observed thread, no operation counted yet */
-	bool flying;   /* client: the operation counts as in flight at the peer */
+	u32 flying; /* client: the operation counts as in flight at the peer */
 	u32 in_flight; /* client: how many there were as it began, itself included */
 	/* From here on server only. */
 	u64 request_arrival; /* of the open request; 0: unknown */
@@ -168,11 +184,18 @@ struct conn {
 	u32 done_operations, done_waits;
 };
 
-/* Who waits at a futex that is a lock. */
-enum lock {
-	LOCK_WAITED = 1, /* threads with a request of their own */
-	LOCK_TURNS = 2,	 /* others, too: who wakes one of those has not done a piece of work */
+/*
+ * A futex at which threads with a request of their own have waited. Many runtimes give each thread
+ * one at which it waits for everything (Java, Ruby's own locks): what a thread without a request
+ * waits for there is as a rule what threads mostly wait for there.
+ */
+struct lock {
+	u64 with_request, without; /* waits, by whether their thread had a request of its own */
+	u64 turns; /* threads that read no requests wait there, too: who wakes one of those has not
+		      done a piece of work */
 };
+
+#define LOCK_ALWAYS (1ull << 62) /* with_request of an interpreter's own lock */
 
 struct lock_key {
 	u64 address; /* in units of 8 bytes: the two halves of a condition variable count as one */

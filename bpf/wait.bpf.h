@@ -149,31 +149,45 @@ static __always_inline bool lock_is_interpreters(u32 tgid, u64 address)
 	return process && address - process->locks_at < process->locks_size;
 }
 
-static __always_inline bool lock_is_known(const struct thread *t, const struct lock_key *key,
+/* Whether it waits for a lock, as far as the futex tells. A mutex of glibc's is nothing else. */
+static __always_inline bool waits_at_lock(const struct thread *t, const struct lock_key *key,
 					  u64 address)
 {
-	u32 *known = bpf_map_lookup_elem(&locks, key), lock = LOCK_WAITED | LOCK_TURNS;
+	const struct lock interpreters = {.with_request = LOCK_ALWAYS, .turns = true};
+	struct lock *known = bpf_map_lookup_elem(&locks, key);
 
-	if (known && !t->requests)
-		*known |= LOCK_TURNS;
+	if (!known)
+		return lock_is_interpreters((u32)key->tgid, address) &&
+		       !bpf_map_update_elem(&locks, key, &interpreters, BPF_ANY);
+	if (!t->requests)
+		known->turns = true;
+	if (!t->loop && (!t->request || !t->open))
+		known->without++;
+	return t->plain || known->with_request > known->without;
+}
+
+static __always_inline void learn_lock(const struct lock_key *key)
+{
+	struct lock *known = bpf_map_lookup_elem(&locks, key), lock = {.with_request = 1};
+
 	if (known)
-		return true;
-	return lock_is_interpreters((u32)key->tgid, address) &&
-	       !bpf_map_update_elem(&locks, key, &lock, BPF_ANY);
+		known->with_request++;
+	else if (bpf_map_update_elem(&locks, key, &lock, BPF_ANY))
+		count_loss(IOP_LOSS_LOCKS);
 }
 
 static __always_inline void wait_on_futex(struct thread *t, struct task_struct *task, u64 address,
 					  u64 operation)
 {
 	struct lock_key key = {.address = address >> 3, .tgid = task->tgid};
-	u32 command = operation & FUTEX_COMMAND, lock = LOCK_WAITED;
+	u32 command = operation & FUTEX_COMMAND;
 
 	t->wait = WAIT_FUTEX;
 	t->futex = address;
-	t->lock = lock_is_known(t, &key, address);
+	t->plain = command == FUTEX_WAIT || command == FUTEX_LOCK_PI;
+	t->lock = waits_at_lock(t, &key, address);
 	if (t->lock && t->pooled && t->pooled_at == key.address)
 		thread_unpool(t);
-	t->plain = command == FUTEX_WAIT || command == FUTEX_LOCK_PI;
 	if (!t->green && command == FUTEX_WAIT && process_is_green(task))
 		t->green = t->loop = true;
 	if (t->green)
@@ -198,8 +212,7 @@ static __always_inline void wait_on_futex(struct thread *t, struct task_struct *
 	 * at all: it is a lock. */
 	if (!t->loop && (!t->request || !t->open))
 		return;
-	if (!t->lock && bpf_map_update_elem(&locks, &key, &lock, BPF_ANY))
-		count_loss(IOP_LOSS_LOCKS);
+	learn_lock(&key);
 	t->lock = true;
 }
 

@@ -33,7 +33,7 @@ __noinline int thread_renew(struct thread *t)
 	settle(t);
 	t->run = RUN_UNKNOWN;
 	t->since = bpf_ktime_get_ns();
-	t->woken = t->deadline = 0;
+	t->woken = t->deadline = t->early.at = t->woken_ran = 0;
 	t->request = t->handoff = t->pending_ns = t->pending = 0;
 	t->answered_cpu_ns = 0;
 	t->slice_start = t->slice_request = t->slice_from = t->slice_to = 0;
@@ -53,6 +53,7 @@ __noinline int conn_renew(struct conn *c)
 	c->state = CONN_IDLE;
 	c->at_attach = c->role == ROLE_SERVER;
 	c->arrival = c->id = c->start = c->wait_ns = c->leftover = 0;
-	c->flying = c->counted = false;
+	c->flying = 0;
+	c->counted = false;
 	return 0;
 }

@@ -6,10 +6,11 @@
 #   Builds <name>.c (and SOURCES) of the calling folder with cmocka and LIBS, and runs it as <label>.<name>.
 #   Link only the layer under test. A test function that main() forgot fails the build. LABEL: unit if not given.
 #
-# ioprof_pytest(<name> <file> LABEL <label> [TIMEOUT <seconds>])
+# ioprof_pytest(<name> <file> LABEL <label> [TIMEOUT <seconds>] [PARALLEL])
 #   Runs <file> of the calling folder with pytest as <label>.<name>. It finds the binary through the environment
 #   variable IOPROF, the test programs through IOPROF_TESTBIN, the build folder through IOPROF_BUILD. Tests
-#   labelled e2e or vm run one at a time: they measure. TIMEOUT: 300 s if not given.
+#   labelled e2e or vm run one at a time: they measure; those that do not, PARALLEL, side by side with each other.
+#   TIMEOUT: 300 s if not given.
 
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 # Debian's own interpreter: the tests' modules are Debian packages.
@@ -31,7 +32,7 @@ function(ioprof_unit_test name)
 endfunction()
 
 function(ioprof_pytest name file)
-	cmake_parse_arguments(PARSE_ARGV 2 ARG "" "LABEL;TIMEOUT" "")
+	cmake_parse_arguments(PARSE_ARGV 2 ARG "PARALLEL" "LABEL;TIMEOUT" "")
 	if(NOT ARG_TIMEOUT)
 		set(ARG_TIMEOUT 300)
 	endif()
@@ -47,7 +48,7 @@ function(ioprof_pytest name file)
 		PYTHONDONTWRITEBYTECODE=1)
 	set_tests_properties(${test} PROPERTIES
 		LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT} ENVIRONMENT "${environment}")
-	if(ARG_LABEL MATCHES "^(e2e|vm)$")
+	if(ARG_LABEL MATCHES "^(e2e|vm)$" AND NOT ARG_PARALLEL)
 		set_tests_properties(${test} PROPERTIES RUN_SERIAL ON)
 	endif()
 endfunction()

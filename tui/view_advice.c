@@ -62,18 +62,27 @@ static void draw_gain(const struct pane *pane, int row, const struct gain_row *g
 		       (const double[3]){x->estimate, x->lo, x->hi}, most);
 }
 
+/* What async would be, where it is known. */
+static const char *async_name(const struct advice *advice)
+{
+	return advice_has_target(advice) ? advice->target : "async";
+}
+
 static int draw_gains(const struct pane *pane, int row, const struct advice *advice)
 {
+	char over_now[32], over_tuned[32];
 	const struct gain_row rows[] = {
 		{"tuned / now", &advice->tuned_over_now, ROLE_TUNED},
-		{"async / now", &advice->async_over_now, ROLE_ASYNC},
-		{"async / tuned", &advice->async_over_tuned, ROLE_ASYNC},
+		{over_now, &advice->async_over_now, ROLE_ASYNC},
+		{over_tuned, &advice->async_over_tuned, ROLE_ASYNC},
 		{"overlap alone", &advice->overlap, ROLE_DIM},
 	};
 	bool low = pane->height < 12; /* the three gains, and no more */
 	size_t n = sizeof(rows) / sizeof(rows[0]) - low;
 	double most = most_of(rows, n);
 
+	(void)snprintf(over_now, sizeof(over_now), "%s / now", async_name(advice));
+	(void)snprintf(over_tuned, sizeof(over_tuned), "%s / tuned", async_name(advice));
 	if (!low) {
 		pane_field(pane, row, 1, 16, ROLE_HEADER, "GAIN");
 		pane_field(pane, row, 24, 14, ROLE_HEADER, "90 %");
@@ -298,7 +307,7 @@ void view_advice_draw(const struct pane *pane, const struct view_input *input,
 	}
 	row = pane_wrapped(&(struct pane){pane->canvas, pane->row, pane->column + 1, pane->height,
 					  pane->width - 2},
-			   0, verdict_role(advice->verdict), verdict_headline(advice->verdict));
+			   0, verdict_role(advice->verdict), advice_headline(advice));
 	row = draw_gains(&words, row + (pane->height > 12), advice);
 	if (wide)
 		row = draw_latencies(&words, row, advice);

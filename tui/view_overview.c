@@ -188,8 +188,7 @@ static void draw_verdict(const struct pane *pane, int row, const struct advice *
 		return;
 	}
 	tune = advice->verdict == VERDICT_TUNE_WORKERS || advice->verdict == VERDICT_ALREADY_ASYNC;
-	at = pane_print(pane, row, 1, verdict_role(advice->verdict), "%s",
-			verdict_headline(advice->verdict));
+	at = pane_print(pane, row, 1, verdict_role(advice->verdict), "%s", advice_headline(advice));
 	if (advice->verdict == VERDICT_NOT_ENOUGH_DATA) {
 		if (advice->n_reasons)
 			pane_field(pane, row, at + 1, pane->width - at - 2, ROLE_PLAIN,

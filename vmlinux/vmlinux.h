@@ -131,6 +131,8 @@ struct thread_struct {
 };
 #endif
 
+struct cpumask;
+
 struct task_struct {
 	unsigned int __state;
 	void *stack;
@@ -138,6 +140,7 @@ struct task_struct {
 	unsigned int on_cpu; /* unsigned, so that any width can be read into it */
 	unsigned int on_rq;
 	struct sched_entity se;
+	const struct cpumask *cpus_ptr;
 	unsigned in_iowait : 1;
 	pid_t pid;
 	pid_t tgid;

@@ -72,7 +72,8 @@ def busy_share(core, seconds):
 
 
 def wait_until_idle(core):
-    """Servers that start compute for some seconds, on a core that others are measured on."""
+    """Servers that start compute for some seconds, on a core that others are measured on; and what a load leaves behind it,
+    in backlogs, is worked on although nobody waits for it."""
     wait_until(lambda: busy_share(core, 0.3) < 0.2, timeout=60, what="an idle core")
 
 
@@ -100,11 +101,13 @@ def load_argv(server, seconds, connections, rate=None):
     return [*argv, f"127.0.0.1:{server.port}"]
 
 
-def load(server, seconds, connections, **kinds):
+def load(server, seconds, connections, rate=None):
+    if rate:
+        wait_until_idle(twins.SERVICE_CORE)
     busy, total = core_times(twins.SERVICE_CORE)
     other_busy, other_total = core_times(twins.OTHER_CORE)
     cpu = cpu_of(server.pid)
-    output = subprocess.run(load_argv(server, seconds, connections, **kinds), capture_output=True, text=True,
+    output = subprocess.run(load_argv(server, seconds, connections, rate), capture_output=True, text=True,
                             timeout=seconds + 60, check=True, start_new_session=True).stdout
     cpu = cpu_of(server.pid) - cpu
     busy, total = (after - before for before, after in zip((busy, total), core_times(twins.SERVICE_CORE)))
@@ -119,6 +122,7 @@ def load(server, seconds, connections, **kinds):
 def profile(server, seconds, connections, rate, idle, options):
     """ioprof's document on the service under an open load."""
     argv = load_argv(server, seconds + 1, connections, rate)
+    wait_until_idle(twins.SERVICE_CORE)
     with idle_connections(server, idle), subprocess.Popen(argv, stdout=subprocess.PIPE, text=True,
                                                           start_new_session=True) as generator:
         try:

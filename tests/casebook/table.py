@@ -5,13 +5,16 @@ import json
 import math
 import statistics
 
-# Measured gains this close to a threshold are on both sides of it: the ratio of two medians of three is no better.
+# Measured gains this close to a threshold are on both sides of it: the ratio of two means of some turns is no better.
 UNSURE = 1.07
 # Of the time that the core of load and downstream was busy while the twin ran: beyond, it may have been the limit.
 FULL = 0.95
 # The thresholds of the advisor (docs/method.md), applied to what was measured.
 WORTH_TUNING, WORTH_MIGRATING, WORTH_BEYOND_TUNED, NO_GAIN = 1.15, 1.30, 1.25, 1.15
 ABSTAINS = "not-enough-data"
+# CPU per request of today's workers at their capacity, before a profile and after it: further apart, the machine has changed
+# its speed.
+STEADY = 1.15
 
 
 def service_of(row):
@@ -75,21 +78,31 @@ def interval(value):
     return f"{text} ({value[1]:.2f}-{value[2]:.2f})" if None not in value[1:] else text
 
 
-def median_ratio(over, under):
-    """Of runs made in turns: the median of the ratios of neighbours."""
-    return statistics.median(a["per_s"] / b["per_s"] for a, b in zip(over, under))
+def steady(row, found):
+    """Whether the machine was as fast while the gains were measured as before the profile. It looks at today's workers
+    alone, and at nothing that was predicted."""
+    after = mean_cpu(found["now"])
+    before = row.get("cpu_before_s", after)
+    return max(before, after) <= STEADY * min(before, after)
 
 
-def median_cpu(runs):
-    return statistics.median(run["cpu_s"] for run in runs)
+def mean_per_s(runs):
+    """Of equally long ones."""
+    return statistics.mean(run["per_s"] for run in runs)
+
+
+def mean_cpu(runs):
+    """Per request of all of them together."""
+    return sum(run["cpu_s"] * run["per_s"] for run in runs) / sum(run["per_s"] for run in runs)
 
 
 class Measured:
     def __init__(self, found):
-        self.now = median_ratio(found["twin"], found["now"])
-        self.cpu_s = median_cpu(found["now"])
-        self.kappa = median_cpu(found["twin"]) / self.cpu_s
-        self.tuned = median_ratio(found["tuned"], found["now"]) if found["tuned"] else 1.0
+        now_per_s = mean_per_s(found["now"])
+        self.now = mean_per_s(found["twin"]) / now_per_s
+        self.cpu_s = mean_cpu(found["now"])
+        self.kappa = mean_cpu(found["twin"]) / self.cpu_s
+        self.tuned = mean_per_s(found["tuned"]) / now_per_s if found["tuned"] else 1.0
         self.beyond_tuned = self.now / self.tuned
         self.overlap = self.now * self.kappa  # what is left of the gain with today's CPU per request
         self.load_limited = statistics.median(run["other_busy"] for run in found["twin"]) > FULL
@@ -202,9 +215,10 @@ def lines_of(case, pairs):
                  "covered": now[1] <= measured.now <= now[2] if now and None not in now else None,
                  "half_width": (now[2] - now[1]) / 2 / now[0] if now and None not in now else None,
                  "judged": judge(case, row, measured), "verdict": advice_of(row).get("verdict"),
-                 "beyond_tuned": measured.beyond_tuned, "load_limited": measured.load_limited}
+                 "beyond_tuned": measured.beyond_tuned, "load_limited": measured.load_limited,
+                 "taken": row.get("taken", 1), "steady": steady(row, found)}
         cells = [case.name, f"{where[0]}x{where[1]}", f"{row['load']:.0%}", interval(now),
-                 f"{measured.now:.2f}" + (" *" if measured.load_limited else ""),
+                 f"{measured.now:.2f}" + " *" * measured.load_limited + " ~" * (not score["steady"]),
                  percent(score["now"]), percent(score["cpu"]), interval(kappa), f"{measured.kappa:.2f}",
                  percent(score["oracle"]), percent(score["default"]), interval(tuned), f"{measured.tuned:.2f}", percent(score["tuned"]),
                  f"{naive_of(row):.1f}" if naive_of(row) else "-", score["verdict"] or "-", score["judged"]]
@@ -247,12 +261,15 @@ def summary(scores, spreads):
     free = [s for s in scores if not s.get("load_limited")]
     lines = ["async over now: " + quantiles(s.get("now") for s in scores),
              "the same with the twin's own CPU: " + quantiles(s.get("oracle") for s in scores),
-             "both without rows marked *: " + "; ".join(quantiles(s.get(name) for s in free) for name in ("now", "oracle")),
+             "both without rows marked * (load and downstream were the limit): " +
+             "; ".join(quantiles(s.get(name) for s in free) for name in ("now", "oracle")),
              "the same with default costs: " + quantiles(s.get("default") for s in scores),
              "kappa: " + quantiles(s.get("kappa") for s in scores),
              "CPU per request when profiled, to that when measured: " + quantiles(s.get("cpu") for s in scores),
              "naive 1+B: " + quantiles(s.get("naive") for s in scores),
              "tuned over now: " + quantiles(s.get("tuned") for s in scores)]
+    lines.append(f"taken again, as the machine had changed its speed meanwhile: {sum(s.get('taken', 1) > 1 for s in scores)} rows, "
+                 f"of which marked ~, as it had each time: {sum(not s.get('steady', True) for s in scores)}")
     lines += latency_lines([s["latency"] for s in scores if s.get("latency")])
     if covered:
         lines.append(f"90 % intervals that cover what was measured: {sum(covered) / len(covered):.0%} of {len(covered)}; "

@@ -24,7 +24,7 @@ def test_one_case(tmp_path):
     assert all(row["document"]["services"][0]["requests"]["completed"] > 100 for row in rows)
     measured = json.loads((tmp_path / "json.measured.json").read_text())
     for found in measured:
-        assert [len(found[side]) for side in ("now", "twin")] == [3, 3]
+        assert 3 <= len(found["now"]) == len(found["twin"]) <= 9
         assert not any(run["failed"] for side in ("now", "twin") for run in found[side])
     table = [line for line in done.stdout.splitlines() if line.startswith("| json |")]
     assert len(table) == 3

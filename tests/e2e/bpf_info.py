@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the kernel says of a loaded BPF program that bpftool does not print. As root."""
+"""What the kernel has of BPF, asked directly: what bpftool does not print, or fails to list while others come and go. As root."""
 
 import ctypes
+import errno
 import os
 import platform
 
 SYS_BPF = {"x86_64": 321, "aarch64": 280}[platform.machine()]
 PROG_GET_FD_BY_ID, OBJ_GET_INFO_BY_FD = 13, 15
+GET_NEXT_ID = {"prog": 11, "map": 12, "link": 31}
 
 # struct bpf_prog_info, linux/bpf.h: its size here, and where in it.
 INFO_BYTES = 224
@@ -21,6 +23,32 @@ def bpf(command, attributes):
     if found < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return found
+
+
+def ids(kind):
+    """Of all programs, maps or links: "prog", "map", "link"."""
+    found, next_id = set(), 0
+    while True:
+        attributes = (ctypes.c_uint32 * 3)(next_id)
+        try:
+            bpf(GET_NEXT_ID[kind], attributes)
+        except OSError as error:
+            if error.errno != errno.ENOENT:
+                raise
+            return found
+        next_id = attributes[1]
+        found.add(next_id)
+
+
+def objects():
+    """The ids of all programs, maps and links, by kind."""
+    return {kind: ids(kind) for kind in GET_NEXT_ID}
+
+
+def left(of):
+    """Of these ids, by kind, those that the kernel still has; empty if it has none."""
+    alive = {kind: ids(kind) & before for kind, before in of.items()}
+    return {kind: found for kind, found in alive.items() if found}
 
 
 def program(program_id):

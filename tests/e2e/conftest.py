@@ -21,6 +21,7 @@ OPEN_FILES = 16384
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "vm: also runs under other kernels (tests/vm)")
+    config.addinivalue_line("markers", "matrix: the same, where there is time for all of it")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -79,10 +79,9 @@ def bpf_ids(pid, kind="prog_id"):
     return found
 
 
-def bpf_programs_alive(ids):
-    """Those of the given programs that the kernel still has."""
-    listed = subprocess.run(["bpftool", "-j", "prog", "list"], capture_output=True, text=True, check=True).stdout
-    return {prog["id"] for prog in json.loads(listed or "[]")} & set(ids)
+def bpf_objects(pid):
+    """The ids of the programs, maps and links a process holds, by kind."""
+    return {kind: bpf_ids(pid, f"{kind}_id") for kind in ("prog", "map", "link")}
 
 
 def observing(pid):

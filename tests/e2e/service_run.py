@@ -43,6 +43,11 @@ class Program:
         self.process.stdout.close()
 
 
+def cpu_s(pids):
+    """CPU of all threads of these processes that are alive, by the scheduler's own account."""
+    return sum(int((task / "schedstat").read_text().split()[0]) for pid in pids for task in tasks(pid)) / 1e9
+
+
 class Downstream(Program):
     """Answers calls; family: "tcp", "tcp6" or "unix"."""
 
@@ -50,6 +55,9 @@ class Downstream(Program):
         self.sockets = tempfile.TemporaryDirectory(prefix="ioprof-")
         super().__init__("downstream", listen_address(family, self.sockets.name, "downstream"))
         self.address = self.read_address()
+
+    def cpu_s(self):
+        return cpu_s([self.pid])
 
     def __exit__(self, *exc):
         super().__exit__(*exc)
@@ -84,12 +92,7 @@ class Service(Program):
         return found
 
     def cpu_s(self):
-        """CPU of all threads alive, by the scheduler's own account."""
-        total = 0
-        for pid in self.pids():
-            for task in tasks(pid):
-                total += int((task / "schedstat").read_text().split()[0])
-        return total / 1e9
+        return cpu_s(self.pids())
 
     def reset_truth(self):
         """Forgets the requests that started before; done once a truth asked for afterwards is written."""

@@ -35,7 +35,7 @@ def durations(service):
         yield peer["wait_s"]
 
 
-@pytest.mark.parametrize("model", [pytest.param(m, marks=[pytest.mark.vm] if m in ("prefork", "loop") else [])
+@pytest.mark.parametrize("model", [pytest.param(m, marks={"prefork": [pytest.mark.matrix], "loop": [pytest.mark.vm]}.get(m, []))
                                    for m in MODELS])
 def test_attach_and_detach_under_load(model, db):
     queue = dict(connections=6, close=True) if model != "loop" else dict(connections=6)
@@ -65,10 +65,12 @@ def test_attach_and_detach_under_load(model, db):
         if d["count"]:
             assert d["max"] <= load["latency_s"]["max"] * 1.001 + late
             assert d["mean"] <= d["max"]
-    # All requests are alike, so the means hold although not exactly the same requests were seen.
+    # All requests are alike, so the means hold although not exactly the same requests were seen; not their CPU in a guest,
+    # which emulates the same code the faster the longer it has run.
     per_request, n = found["per_request"], truth["requests"]
+    cpu_share = 1 if GUEST else 2 * CPU_SHARE
     if model in ("prefork", "threads", "acceptor"):
-        assert per_request["cpu_s"] == pytest.approx(truth["cpu_s"] / n, rel=2 * CPU_SHARE, abs=2 * CPU_S)
+        assert per_request["cpu_s"] == pytest.approx(truth["cpu_s"] / n, rel=cpu_share, abs=2 * CPU_S)
     else:  # a loop's own work is some request's too: see check_cpu_of_loop
         assert per_request["cpu_s"] >= truth["cpu_s"] / n * (1 - 2 * CPU_SHARE)
         assert per_request["cpu_s"] <= found["cpu_total_s"] / found["requests"]["completed"] * (1 + 2 * CPU_SHARE)
@@ -81,7 +83,7 @@ def test_attach_and_detach_under_load(model, db):
 
 
 @pytest.mark.parametrize("knobs, operations", [
-    pytest.param("--cpu=1000 --call={db},1,3000", 8, id="calls", marks=pytest.mark.vm),
+    pytest.param("--cpu=1000 --call={db},1,3000", 8, id="calls", marks=pytest.mark.matrix),
     pytest.param("--cpu=500 --call={db},2,2000 --lock-burn=300", 16, id="calls-and-lock"),
 ])
 def test_attach_to_a_pool_that_is_never_idle(knobs, operations, db):
@@ -122,7 +124,7 @@ def sleeping_in_request(pid):
     return CLOCK_NANOSLEEP in calls
 
 
-@pytest.mark.vm
+@pytest.mark.matrix
 def test_attach_in_the_middle_of_a_request():
     """The request that was under way is counted apart; the next one on the same connection is whole."""
     sleep_us = 15000000 if GUEST else 1500000

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import bpf_info
 import ioprof_run
 from service_run import Downstream, Service
 
@@ -125,7 +126,7 @@ def test_second_interrupt_ends_at_once(idle):
     prof = subprocess.Popen([ioprof_run.binary(), "-p", str(idle.pid)], stdout=writer, stderr=subprocess.PIPE)
     try:
         ioprof_run.wait_until(lambda: ioprof_run.observing(prof.pid), what="ioprof observing")
-        programs = ioprof_run.bpf_ids(prof.pid)
+        held = ioprof_run.bpf_objects(prof.pid)
         prof.send_signal(signal.SIGINT)
         # Blocked in write() on standard output, the service no longer observed.
         ioprof_run.wait_until(lambda: Path(f"/proc/{prof.pid}/syscall").read_text().split()[1:2] == ["0x1"]
@@ -134,7 +135,7 @@ def test_second_interrupt_ends_at_once(idle):
         prof.send_signal(signal.SIGINT)
         assert prof.wait(20) == -signal.SIGINT
         assert prof.stderr.read() == b""
-        ioprof_run.wait_until(lambda: not ioprof_run.bpf_programs_alive(programs), what="programs gone")
+        ioprof_run.wait_until(lambda: not bpf_info.left(held), what="nothing of it in the kernel")
     finally:
         prof.kill()
         prof.wait()
@@ -248,18 +249,13 @@ def test_nothing_runs_between_ticks():
 def test_nothing_stays_in_the_kernel(idle, end):
     args = ["-d", "0.5"] if end == "duration" else []
     with ioprof_run.start(idle.pid, args=args) as prof:
-        objects = {kind: ioprof_run.bpf_ids(prof.pid, f"{kind}_id") for kind in ("prog", "map", "link")}
-        assert all(objects.values())
+        held = ioprof_run.bpf_objects(prof.pid)
+        assert all(held.values())
         if end == "service":
             idle.kill()
             idle.wait()
         elif end != "duration":
             prof.process.send_signal(end)
         prof.process.wait(20)
-    for kind, ids in objects.items():
-        def alive(kind=kind, ids=ids):
-            listed = json.loads(subprocess.run(["bpftool", "-j", kind, "list"], capture_output=True, check=True).stdout or "[]")
-            return {entry["id"] for entry in listed} & ids
-
-        # The kernel frees them a moment later.
-        ioprof_run.wait_until(lambda: not alive(), what=f"no {kind} of ioprof left")
+    # The kernel frees them a moment later.
+    ioprof_run.wait_until(lambda: not bpf_info.left(held), what="nothing of it in the kernel")

@@ -62,7 +62,8 @@ def test_traces_tell_the_requests(model):
     if model == "loop+pool":  # where a thread finds its next request waiting, nothing tells whose its work is
         return
     cpu_s = statistics.mean(t.ns("cpu") for t in traces) / 1e9
-    assert cpu_s == pytest.approx(per_request["cpu_s"], rel=0.3 if model == "loop" else 0.1, abs=50e-6)
+    # A sample, on machines whose speed changes within seconds.
+    assert cpu_s == pytest.approx(per_request["cpu_s"], rel=0.3, abs=50e-6)
     if model == "loop":  # which request a piece of work belongs to is inferred
         return
     network_s = statistics.mean(t.ns("network") for t in traces) / 1e9
@@ -119,6 +120,18 @@ def test_load_per_peer(model):
     latency_s = sum(ns for _, _, ns in loads) / 400 / 1e9
     assert 0.003 <= latency_s <= 0.006
     assert truth["requests"] == 100
+
+
+def test_answers_that_wait_for_a_processor_are_not_in_flight():
+    """Eight workers that compute on one processor, in turns: most of those that have asked have their answer and wait to run.
+    An operation finds about as many others as there are by Little's law."""
+    with Downstream() as db, Service("--processes=8", "--cpu=1000", f"--call={db.address},1,1000", processor=0) as service:
+        with ioprof_run.start(service.pid) as prof:
+            load = service.load(requests=400, connections=8)
+            loads = service_of(prof.stop())["peers"][0]["loads"]
+    assert sum(count for _, count, _ in loads) == 400
+    in_flight = sum(ns for _, _, ns in loads) / 1e9 / load["duration_s"]
+    assert sum(n * count for n, count, _ in loads) / 400 < 1 + 2 * in_flight
 
 
 def test_load_does_not_drift():

@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+import bpf_info
 import ioprof_run
 from service_run import Downstream, Service
 from truth_compare import (GUEST, check_closure, check_cpu, check_everything, check_losses, check_operations,
@@ -18,7 +19,7 @@ def db():
         yield downstream.address
 
 
-@pytest.mark.parametrize("close", [pytest.param(True, id="close", marks=pytest.mark.vm),
+@pytest.mark.parametrize("close", [pytest.param(True, id="close", marks=pytest.mark.matrix),
                                    pytest.param(False, id="keep-alive")])
 def test_worker_dies_in_a_request(close, db):
     """Its request is given up, not completed; its successor is observed from its first request on."""
@@ -82,7 +83,7 @@ MODELS = {
 
 @pytest.mark.parametrize("model, family", [
     pytest.param(model, family, id=f"{model}-{family}",
-                 marks=[pytest.mark.vm] if (model, family) in {("prefork", "tcp"), ("threads", "unix")} else [])
+                 marks={("prefork", "tcp"): [pytest.mark.vm], ("threads", "unix"): [pytest.mark.matrix]}.get((model, family), []))
     for model in MODELS for family in ("tcp", "unix")
 ])
 def test_descriptors_and_sockets_are_reused(model, family):
@@ -132,11 +133,11 @@ def test_duration_ends_it(db):
 @pytest.mark.parametrize("sig", [pytest.param(signal.SIGINT, marks=pytest.mark.vm), signal.SIGTERM])
 def test_nothing_stays_in_the_kernel(sig):
     with Service("--processes=1") as service, ioprof_run.start(service.pid) as prof:
-        programs = prof.program_ids()
-        assert programs
+        held = ioprof_run.bpf_objects(prof.pid)
+        assert all(held.values())
         prof.stop(sig)
         # The kernel frees them after a grace period.
-        ioprof_run.wait_until(lambda: not ioprof_run.bpf_programs_alive(programs), what="the end of all programs")
+        ioprof_run.wait_until(lambda: not bpf_info.left(held), what="the end of all programs, maps and links")
 
 
 def test_two_services_side_by_side(db):

@@ -87,7 +87,7 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("model", [pytest.param(name, marks=[pytest.mark.vm] if name == "prefork" else []) for name in MODELS])
+@pytest.mark.parametrize("model", [pytest.param(name, marks=[pytest.mark.matrix] if name == "prefork" else []) for name in MODELS])
 def test_every_request_but_the_first_counts(model):
     """Each thread's first has none before it. All CPU of these threads since is some request's."""
     args, options = MODELS[model]
@@ -112,7 +112,7 @@ def test_worker_that_never_sleeps():
     assert pauses.sum_s <= 0.1 * load["duration_s"]
 
 
-@pytest.mark.vm
+@pytest.mark.matrix
 def test_client_that_thinks():
     """The time between requests is what is left of the load's when these are taken out of it."""
     doc, load = observe("--processes=1", "--cpu=1000", requests=120, think=5000)

@@ -9,7 +9,7 @@ import pytest
 
 import ioprof_run
 from cgroups import Group
-from service_run import Service
+from service_run import Downstream, Service
 
 PYTHON = "/usr/bin/python3"
 MIB = 1 << 20
@@ -93,6 +93,29 @@ def test_others_on_its_processor():
     assert others > 0.2
     # ioprof and the load generator may come to that processor, too.
     assert others * 0.95 - 0.05 <= found <= doc["interval"]["duration_s"] - service["cpu_total_s"] + 0.05
+
+
+def peer_cpu(downstream, processor=None):
+    """What ioprof says that its peer ran, on its processors; the peer's CPU by the scheduler's account; requests."""
+    with Service("--cpu=500", f"--call={downstream.address},3,1000", "--processes=2", processor=processor) as service, \
+            ioprof_run.start(service.pid) as prof:
+        before = downstream.cpu_s()
+        service.load(requests=400, connections=4, close=True)
+        account = downstream.cpu_s() - before
+        (found,) = prof.stop()["services"]
+    assert found["requests"]["operations"] == 1200
+    return found["peer_cpu_ns"] / 1e9, account
+
+
+@pytest.mark.parametrize("family", ["tcp", "unix"])
+def test_cpu_of_peers(family):
+    with Downstream(family) as downstream:
+        found, account = peer_cpu(downstream)
+        assert account > 0.01
+        # What it ran before it was first asked, and after it was last, is of no operation.
+        assert 0.9 * account - 0.003 <= found <= 1.001 * account + 0.001
+        # It may go elsewhere.
+        assert peer_cpu(downstream, processor=max(os.sched_getaffinity(0)))[0] == 0
 
 
 def test_affinity_bounds():

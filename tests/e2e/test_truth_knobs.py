@@ -57,13 +57,27 @@ PARTS = {
     "two-peers-and-lock": "--cpu=1000 --call={db},1,2000 --call={cache},1,500-1500 --lock-burn=100",
 }
 
-# Which are run under other kernels too.
-VM = {("inner-full", "calls"), ("prefork", "calls-poll"), ("threads", "lock-while-sleeping"), ("acceptor", "all"), ("loop+pool", "calls")}
+# Which are run under other kernels too, each time or where there is time for all of it.
+VM = {("inner-full", "calls"), ("prefork", "calls-poll"), ("threads", "lock-while-sleeping"), ("loop+pool", "calls")}
+MATRIX = {("acceptor", "all")}
+
+# Models that differ from another in how a request comes to its thread, or how its response leaves: of them these knobs are
+# run each time, with IOPROF_KNOBS=all each of them.
+OFTEN = {
+    "acceptor": {"calls", "calls-poll", "lock-while-computing", "child", "all", "slow-sender", "think-poll"},
+    "threads": {*CALLS, *WAITS, "slow-reader-unix", "one-connection-per-request", "think"},
+    "loop+pool-writes": {"calls", "two-peers", "lock-while-sleeping", "streamed", "all", "slow-reader-tcp", "think"},
+}
+
+
+def is_run(model, knob):
+    return GUEST or os.environ.get("IOPROF_KNOBS") == "all" or knob in OFTEN.get(model, [knob])
 
 
 def cases(models, knobs):
-    return [pytest.param(model, knob, id=f"{model}-{knob}", marks=[pytest.mark.vm] if (model, knob) in VM else [])
-            for model in models for knob in knobs]
+    return [pytest.param(model, knob, id=f"{model}-{knob}",
+                         marks=[pytest.mark.vm] * ((model, knob) in VM) + [pytest.mark.matrix] * ((model, knob) in MATRIX))
+            for model in models for knob in knobs if is_run(model, knob)]
 
 
 @pytest.fixture(scope="module")
@@ -138,12 +152,14 @@ def test_pool_inside(model, knob, observe):
 
 
 FAMILIES = [("unix", "unix"), ("tcp", "unix"), ("unix", "tcp"), ("tcp6", "tcp6")]
-VM_FAMILIES = {("prefork", "unix", "unix"), ("loop+pool-writes", "unix", "unix"), ("threads", "tcp6", "tcp6")}
+MATRIX_FAMILIES = {("prefork", "unix", "unix")}
+VM_FAMILIES = {("loop+pool-writes", "unix", "unix"), ("threads", "tcp6", "tcp6")}
 
 
 @pytest.mark.parametrize("model, service_family, peer_family", [
     pytest.param(model, *families, id="-".join((model, *families)),
-                 marks=[pytest.mark.vm] if (model, *families) in VM_FAMILIES else [])
+                 marks=[pytest.mark.vm] * ((model, *families) in VM_FAMILIES) +
+                 [pytest.mark.matrix] * ((model, *families) in MATRIX_FAMILIES))
     for model in (*BLOCKING, *POOLS) for families in FAMILIES
 ])
 def test_families(model, service_family, peer_family, observe):
@@ -173,7 +189,8 @@ CLIENTS = {
     pytest.param(model, client, id=f"{model}-{client}",
                  marks=[pytest.mark.vm] if (model, client) == ("prefork", "slow-sender") else [])
     for model in [*BLOCKING, "loop+pool-writes"] for client in CLIENTS
-    if model not in POOLS or not client.startswith("slow-sender")  # there the loop reads the request: below
+    if is_run(model, client) and
+    (model not in POOLS or not client.startswith("slow-sender"))  # there the loop reads the request: below
 ])
 def test_clients(model, client, observe):
     knobs, family, options = CLIENTS[client]
@@ -191,7 +208,7 @@ def test_slow_client_of_a_loop(client, observe):
     check_loop(*observe(knobs, "--model=loop", family=family, connections=4, **options))
 
 
-@pytest.mark.vm
+@pytest.mark.matrix
 def test_what_comes_after_the_response_is_no_request(observe):
     """CPU and calls after the last byte (access logs, hooks) make the worker busy, not the request longer."""
     doc, truth, load, _ = observe("--cpu=1000 --call={db},1,2000 --after-cpu=3000 --after-calls=2", "--processes=2",

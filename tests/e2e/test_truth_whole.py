@@ -76,7 +76,7 @@ def test_peers_have_their_addresses(peer):
         check_everything(prof.stop(), truth, load)
 
 
-@pytest.mark.vm
+@pytest.mark.matrix
 def test_intervals_add_up(db):
     """With -i, every request is in exactly one document."""
     with Service("--processes=2", "--cpu=500", f"--call={db},2,2000") as service, \
@@ -97,7 +97,7 @@ def max_fd(pid):
     return max(int(fd) for fd in os.listdir(f"/proc/{pid}/fd"))
 
 
-@pytest.mark.vm
+@pytest.mark.matrix
 def test_many_idle_connections(db):
     """2,000 connections that do nothing before the few that work, whose descriptors are therefore above 1,024."""
     with Service("--model=loop", "--cpu=300", f"--call={db},2,2000") as service, \
@@ -120,7 +120,7 @@ def test_many_busy_connections(db):
 
 
 @pytest.mark.parametrize("model", [
-    pytest.param(["--processes=2"], id="prefork", marks=pytest.mark.vm), pytest.param(["--threads=2"], id="threads"),
+    pytest.param(["--processes=2"], id="prefork", marks=pytest.mark.matrix), pytest.param(["--threads=2"], id="threads"),
 ])
 def test_high_descriptors_while_blocking(model, db):
     """The class of a wait comes from the descriptor the system call names; above 1,024 the table has grown."""

@@ -15,7 +15,7 @@ import pytest
 # so does what lies between the service's clock and ioprof's. Only times get this; counts stay exact.
 GUEST = bool(os.environ.get("IOPROF_GUEST"))
 
-CPU_SHARE, CPU_S = (0.1, 500e-6) if GUEST else (0.03, 30e-6)
+CPU_SHARE, CPU_S = (0.1, 500e-6) if GUEST else (0.03, 80e-6)
 WAIT_SHARE, WAIT_S = 0.02, 1e-3 if GUEST else 100e-6
 LATENCY_SHARE, LATENCY_S = (0.1, 5e-3) if GUEST else (0.03, 0)
 CPU_TOTAL_SHARE = 0.05 if GUEST else 0.01

@@ -69,6 +69,7 @@ static void add_load(struct service *service, const struct load *load)
 		add_request(service, load, i);
 	service->cpu_ns += service->parts[PART_CPU].sum_ns * 10 / 9;
 	service->cpu_observed_ns = service->cpu_ns + 40 * US;
+	service->peer_cpu_ns = 212 * MS;
 }
 
 static struct peer *add_peer(struct service *service, const char *address, uint64_t operations,

@@ -26,7 +26,7 @@ static const struct advice_case {
 	const char *name;
 	struct sample_model model;
 	struct advice_opts opts;
-	bool loop, gunicorn;
+	bool loop, uvicorn, gunicorn;
 } cases[] = {
 	/* Too few workers, and room for more. */
 	{.name = "tune",
@@ -46,6 +46,11 @@ static const struct advice_case {
 	{.name = "loop",
 	 .model = {CPU(2, .004, .3), IO(3, .005, .5), .workers = 1, RUN},
 	 .loop = true},
+	/* An event loop without one, and what another loop would bring. */
+	{.name = "uvloop",
+	 .model = {CPU(2, .004, .3), IO(3, .005, .5), .workers = 1, RUN},
+	 .opts = {.target = TARGET_UVLOOP},
+	 .uvicorn = true},
 	{.name = "little",
 	 .model = {CPU(2, .004, .3), IO(3, .005, .5), .workers = 4, .requests = 40,
 		   .duration_s = 2}},
@@ -56,6 +61,10 @@ static void make_loop(struct service *service)
 	service->evidence.opened_by_loop = service->requests.completed;
 	service->evidence.opened_by_worker = 0;
 	service->evidence.loops = 1;
+}
+
+static void make_blocking(struct service *service)
+{
 	service->blocked[PART_NETWORK] = (struct blocked){9000, 45000000000, 31000000};
 	service->peers[0].blocked = service->blocked[PART_NETWORK];
 	service->blocked[PART_DISK] = (struct blocked){12, 80000000, 31000000};
@@ -73,8 +82,14 @@ static char *report(const struct advice_case *c, unsigned int columns)
 	FILE *out = open_memstream(&text, &size);
 
 	advice.simulated = SIMULATED;
-	if (c->loop)
+	if (c->loop || c->uvicorn)
 		make_loop(&s->services[0]);
+	if (c->loop)
+		make_blocking(&s->services[0]);
+	if (c->uvicorn) {
+		assert_int_equal(service_add_component(&s->services[0], "aiohttp"), 0);
+		assert_int_equal(service_add_component(&s->services[0], "uvicorn"), 0);
+	}
 	if (c->gunicorn) {
 		assert_int_equal(service_add_component(&s->services[0], "charset-normalizer"), 0);
 		assert_int_equal(service_add_component(&s->services[0], "flask"), 0);

@@ -282,6 +282,7 @@ static int compose(struct client *c)
 static int client_open(struct client *c)
 {
 	struct epoll_event event = {.events = EPOLLIN};
+	unsigned int late;
 	int r;
 
 	c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -291,8 +292,10 @@ static int client_open(struct client *c)
 		return -errno;
 	r = compose(c);
 	/* Idle ones first. A connection per request is opened when its request begins: a worker
-	 * might take it before. */
-	for (unsigned int i = c->n_conns; i-- > (c->opts->close ? c->opts->connections : 0) && !r;)
+	 * might take it before. So is one of an open load, which may have nothing to send yet: a
+	 * worker that serves one connection at a time would wait for it. */
+	late = c->opts->close || c->opts->rate_per_s > 0 ? c->opts->connections : 0;
+	for (unsigned int i = c->n_conns; i-- > late && !r;)
 		r = conn_open(c, &c->conns[i]);
 	return r;
 }

@@ -14,6 +14,7 @@
 
 static const struct advice tune = {
 	.verdict = VERDICT_TUNE_WORKERS,
+	.target = "asyncio",
 	.reasons = {{REASON_TUNED_AT_LEAST, 1.62, 1.15}, {REASON_OVER_TUNED, 0.94, 1.25}},
 	.sentences = {"The best number of workers gains at least 1.62 times over today, 1.15 or "
 		      "more.",

@@ -25,7 +25,8 @@ static double sync_per_s(const struct demand *d, double cpus, struct worker_plan
 
 static void test_sync(void **state)
 {
-	const struct peer_demand peer = {.020, INFINITY, INFINITY}, narrow = {.020, 1, INFINITY};
+	const struct peer_demand peer = {.020, INFINITY, INFINITY, 0},
+				 narrow = {.020, 1, INFINITY, 0};
 	const struct demand plain = {.cpu_s = .004, .peers = &peer, .n_peers = 1};
 	const struct demand limited = {.cpu_s = .004, .peers = &narrow, .n_peers = 1};
 	const struct demand locked = {.cpu_s = .004, .serial_s = .010};
@@ -50,7 +51,7 @@ static void test_sync(void **state)
 /* A pool of connections holds workers back as a peer with so many servers would. */
 static void test_pool(void **state)
 {
-	const struct peer_demand pooled = {.020, INFINITY, 2}, servers = {.020, 6, INFINITY};
+	const struct peer_demand pooled = {.020, INFINITY, 2, 0}, servers = {.020, 6, INFINITY, 0};
 	const struct demand a = {.cpu_s = .001, .peers = &pooled, .n_peers = 1};
 	const struct demand b = {.cpu_s = .001, .peers = &servers, .n_peers = 1};
 
@@ -187,7 +188,7 @@ static struct async_capacity async(const struct demand *d, struct async_plan pla
 static void test_async(void **state)
 {
 	const struct async_plan plan = {.processes = 2, .cpu_s = .005, .offload_threads = 4};
-	const struct peer_demand wide = {.020, INFINITY, INFINITY};
+	const struct peer_demand wide = {.020, INFINITY, INFINITY, 0};
 	struct peer_demand peers[] = {wide, wide};
 	struct demand d = {.cpu_s = .004, .peers = peers, .n_peers = 2};
 	struct async_capacity c = async(&d, plan);

@@ -45,7 +45,7 @@ static void test_machine_repairman(void **state)
 	(void)state;
 	for (uint32_t c = 1; c <= 8; c++) {
 		for (size_t i = 0; i < COUNT(machines); i++) {
-			const struct station stations[] = {{.004, c}, {.010, INFINITY}};
+			const struct station stations[] = {{.004, c, 0}, {.010, INFINITY, 0}};
 
 			ASSERT_NEAR(throughput(stations, 2, machines[i]),
 				    repairman(machines[i], c, .004, .010), 1e-9);
@@ -73,7 +73,7 @@ static void test_erlang_c_in_the_limit(void **state)
 	exact = s + erlang * s / (c - offered);
 	/* Think as long as gives this rate: n / (z + r) = lambda. */
 	const double z = n / lambda - exact;
-	const struct station stations[] = {{s, c}, {z, INFINITY}};
+	const struct station stations[] = {{s, c, 0}, {z, INFINITY, 0}};
 
 	/* A finite population differs from the endless one by about 1/n. */
 	ASSERT_NEAR(n / throughput(stations, 2, n) - z, exact, .01);
@@ -103,8 +103,8 @@ static double count_states(const struct station s[3], int n)
 
 static void test_three_stations(void **state)
 {
-	const struct station stations[] = {{3, 2}, {7, INFINITY}, {6, 3}};
-	const struct station half[] = {{3, 1.5}, {7, INFINITY}, {6, 3}};
+	const struct station stations[] = {{3, 2, 0}, {7, INFINITY, 0}, {6, 3, 0}};
+	const struct station half[] = {{3, 1.5, 0}, {7, INFINITY, 0}, {6, 3, 0}};
 
 	(void)state;
 	for (int n = 1; n <= 30; n++) {
@@ -117,7 +117,7 @@ static void test_three_stations(void **state)
 static void test_many_workers(void **state)
 {
 	const struct station stations[] = {
-		{.003, 2}, {.030, INFINITY}, {.012, 4}, {.020, 16}, {.050, 100}};
+		{.003, 2, 0}, {.030, INFINITY, 0}, {.012, 4, 0}, {.020, 16, 0}, {.050, 100, 0}};
 
 	(void)state;
 	ASSERT_NEAR(throughput(stations, 5, 5000), 4 / .012, 1e-9);
@@ -126,35 +126,42 @@ static void test_many_workers(void **state)
 /* The order of stations, and stations without demand, change nothing. */
 static void test_order(void **state)
 {
-	const struct station a[] = {{3, 2}, {7, INFINITY}, {6, 3}};
-	const struct station b[] = {{6, 3}, {0, 1}, {3, 2}, {7, INFINITY}};
+	const struct station a[] = {{3, 2, 0}, {7, INFINITY, 0}, {6, 3, 0}};
+	const struct station b[] = {{6, 3, 0}, {0, 1, 0}, {3, 2, 0}, {7, INFINITY, 0}};
 
 	(void)state;
 	ASSERT_NEAR(throughput(a, 3, 12), throughput(b, 4, 12), 1e-12);
 }
 
-/* Bounds hold, more workers never do worse, and both ends of the curve are reached. */
-static void test_bounds(void **state)
+/* Bounds hold and more workers never do worse, up to so many: the throughput of these. */
+static double rises_within_bounds(const struct station *stations, size_t n_stations, uint32_t most)
 {
-	const struct station stations[] = {{.003, 2}, {.030, INFINITY}, {.009, 8}};
 	double before = 0;
 
-	(void)state;
-	for (uint32_t n = 1; n <= 400; n++) {
-		double x = throughput(stations, 3, n);
+	for (uint32_t n = 1; n <= most; n++) {
+		double x = throughput(stations, n_stations, n);
 
-		assert_true(x <= closed_network_bound(stations, 3, n) * (1 + 1e-12));
+		assert_true(x <= closed_network_bound(stations, n_stations, n) * (1 + 1e-12));
 		assert_true(x >= before * (1 - 1e-12));
 		before = x;
 	}
+	return before;
+}
+
+/* Both ends of the curve are reached. */
+static void test_bounds(void **state)
+{
+	const struct station stations[] = {{.003, 2, 0}, {.030, INFINITY, 0}, {.009, 8, 0}};
+
+	(void)state;
+	ASSERT_NEAR(rises_within_bounds(stations, 3, 400), 2 / .003, 1e-3);
 	ASSERT_NEAR(throughput(stations, 3, 1), 1 / .042, 1e-12);
-	ASSERT_NEAR(before, 2 / .003, 1e-3);
 }
 
 /* Where the mean value recursion loses its digits: far beyond saturation, many servers. */
 static void test_far_beyond_saturation(void **state)
 {
-	const struct station stations[] = {{.001, 64}, {.1, INFINITY}, {.002, 1000}};
+	const struct station stations[] = {{.001, 64, 0}, {.1, INFINITY, 0}, {.002, 1000, 0}};
 
 	(void)state;
 	ASSERT_NEAR(throughput(stations, 3, 9000), 64000, 1e-6);
@@ -173,17 +180,51 @@ static void test_reference(void **state)
 		{2, 142.85714285714286},  {4, 276.1639474731397},   {8, 452.8163390078388},
 		{16, 499.94840154889823}, {40, 500.00000000000017},
 	};
-	const struct station stations[] = {{.004, 2}, {.010, INFINITY}};
+	const struct station stations[] = {{.004, 2, 0}, {.010, INFINITY, 0}};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++)
 		ASSERT_NEAR(throughput(stations, 2, cases[i].workers), cases[i].per_s, 1e-6);
 }
 
+/* Two customers between an exponential station and one that always takes the same: M/D/1/2 loses
+ * what arrives as the second; a round is D and, if nobody came meanwhile, one arrival more. */
+static void test_always_the_same(void **state)
+{
+	const double s = .005;
+
+	(void)state;
+	for (int step = 0; step < 9; step++) {
+		const double arrival_s = .002 * pow(1.3, step);
+		const struct station regular[] = {{arrival_s, 1, 0}, {s, 1, 1}};
+		const struct station half[] = {{arrival_s, 1, 0}, {s, 1, .5}};
+		const struct station random[] = {{arrival_s, 1, 0}, {s, 1, 0}};
+		double truth = 1 / (s + exp(-s / arrival_s) * arrival_s);
+		double x = throughput(regular, 2, 2), r = throughput(random, 2, 2);
+
+		ASSERT_NEAR(x, truth, .08);
+		assert_true(fabs(x - truth) < fabs(r - truth));
+		ASSERT_NEAR(throughput(half, 2, 2), (x + r) / 2, 1e-12);
+	}
+}
+
+/* Never more than a station takes when it is full; with one customer nothing ever queues. */
+static void test_regular_stations_keep_bounds(void **state)
+{
+	const struct station regular[] = {
+		{.003, 2, 0}, {.030, INFINITY, 0}, {.016, 4, 1}, {.004, 3, .7}};
+
+	(void)state;
+	ASSERT_NEAR(rises_within_bounds(regular, 4, 200), 250, 1e-6);
+	ASSERT_NEAR(throughput(regular, 4, 1), 1 / .053, 1e-12);
+}
+
 static void test_bad_input(void **state)
 {
-	static const struct station bad[] = {{-1, 1}, {NAN, 1}, {INFINITY, 1}, {1, 0}, {1, NAN}};
-	const struct station nothing[] = {{0, 1}, {0, INFINITY}}, one[] = {{1, 1}};
+	static const struct station bad[] = {{-1, 1, 0},  {NAN, 1, 0}, {INFINITY, 1, 0},
+					     {1, 0, 0},	  {1, NAN, 0}, {1, 1, -.1},
+					     {1, 1, 1.1}, {1, 1, NAN}};
+	const struct station nothing[] = {{0, 1, 0}, {0, INFINITY, 0}}, one[] = {{1, 1, 0}};
 	double per_s = 42;
 
 	(void)state;
@@ -210,6 +251,8 @@ int main(void)
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_far_beyond_saturation),
 		cmocka_unit_test(test_reference),
+		cmocka_unit_test(test_always_the_same),
+		cmocka_unit_test(test_regular_stations_keep_bounds),
 		cmocka_unit_test(test_bad_input),
 	};
 

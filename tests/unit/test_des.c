@@ -223,7 +223,7 @@ static void test_closed_networks(void **state)
 		peer += p / N_TRACES;
 	}
 	for (size_t i = 0; i < sizeof(workers) / sizeof(*workers); i++) {
-		const struct station stations[] = {{cpu, 2}, {wait, INFINITY}, {peer, 3}};
+		const struct station stations[] = {{cpu, 2, 0}, {wait, INFINITY, 0}, {peer, 3, 0}};
 		const struct des_scenario s = {
 			.traces = traces,
 			.n_traces = N_TRACES,

@@ -234,8 +234,8 @@ static void test_in_situ(void **state)
 	/* Around (800 - 300) / 800 by as much as f and g leave. */
 	assert_true(twice.lo < .54 && twice.hi > .65 && twice.lo > equal.lo);
 	/* Calibrated at twice all of it: next to nothing is its own, and what comes costs less,
-	 * too. */
-	ASSERT_NEAR(small.estimate, .27, .1);
+	 * too, but not half. */
+	ASSERT_NEAR(small.estimate, sqrt(.5) / 2, .1);
 	assert_true(small.lo > .15 && small.hi > .4);
 }
 
@@ -274,8 +274,8 @@ static void test_among_other_code(void **state)
 	costs[COST_FACTOR_GATHERED] = (struct prior){1, 1, 1};
 	c.samples_swapped = 5e5;
 	ASSERT_NEAR(estimate(&c).estimate, .5 + .1 * (1 + .4 * .4 / .65), 1e-3);
-	c.samples_swapped = c.samples;
-	ASSERT_NEAR(estimate(&c).estimate, .2, 1e-3);
+	c.samples_swapped = c.samples; /* and they take twice what they did in calibrate */
+	ASSERT_NEAR(estimate(&c).estimate, .1 * sqrt(2), 1e-3);
 }
 
 /* All of a request of 32 ms are calls, 1 ms each, that cost aiohttp 0.2 ms one after the other and
@@ -336,35 +336,41 @@ static void test_short_waits(void **state)
 	c.off_s = 5e-3;
 	ASSERT_NEAR(estimate(&c).estimate, .25, 1e-3);
 	c.off_s = (sqrt(2) - 1) * 1e-3;
-	ASSERT_NEAR(estimate(&c).estimate, .0005 * .002 / .0015 / .002, 1e-3);
+	ASSERT_NEAR(estimate(&c).estimate, .0005 * sqrt(.002 / .0015) / .002, 1e-3);
 }
 
-/* What was sampled decides, whatever the costs were calibrated at: they only give ratios. */
-static void test_sampled(void **state)
+/* gunicorn goes for uvicorn: a share of all that was sampled of a request. */
+static struct stack_change server_swapped(double cpu_s, double share, const struct prior *costs)
 {
-	struct prior costs[COST_COUNT];
-	struct stack_change c = {
-		.cpu_s = .004,
+	return (struct stack_change){
+		.cpu_s = cpu_s,
 		.framework = COST_COUNT,
 		.calibrated = costs,
 		.server_known = true,
 		.clients_known = true,
-		.samples = 10000,
-		.samples_swapped = 5000,
+		.samples = 1e6,
+		.samples_swapped = 1e6 * share,
 		.n_swaps = 1,
 		.swaps = {{.from = COST_GUNICORN, .to = COST_UVICORN, .times = 1}},
 	};
+}
+
+/* What was sampled decides what goes; what comes is off its calibrated costs by the root of what
+ * the former is. */
+static void test_sampled(void **state)
+{
+	struct prior costs[COST_COUNT];
+	struct stack_change c = server_swapped(.004, .5, costs);
 
 	(void)state;
 	take_defaults(costs);
 	for (int i = 0; i < 2; i++) {
-		const double speed = 1 + i * .5;
+		const double gunicorn_s = .0016 * (1 + i * .5);
 
-		costs[COST_GUNICORN] = (struct prior){.0016 * speed, .0016 * speed, .0016 * speed};
-		costs[COST_UVICORN] = (struct prior){.0004 * speed, .0004 * speed, .0004 * speed};
+		costs[COST_GUNICORN] = (struct prior){gunicorn_s, gunicorn_s, gunicorn_s};
+		costs[COST_UVICORN] = (struct prior){.0004, .0004, .0004};
 		assert_true(kappa_sampled(&c));
-		/* Half stays, and of the other half a quarter. */
-		ASSERT_NEAR(estimate(&c).estimate, .5 + .5 / 4, 1e-3);
+		ASSERT_NEAR(estimate(&c).estimate, .5 + .1 * sqrt(.002 / gunicorn_s), 1e-3);
 		assert_true(estimate(&c).lo > .5 && estimate(&c).hi < .75);
 	}
 	/* Four times as dear as calibrated: two and a half times, and the rest is work that stays.
@@ -372,17 +378,17 @@ static void test_sampled(void **state)
 	c.samples_swapped = c.samples;
 	costs[COST_GUNICORN] = (struct prior){.001, .001, .001};
 	costs[COST_UVICORN] = (struct prior){.00025, .00025, .00025};
-	ASSERT_NEAR(estimate(&c).estimate, (.0015 + 2.5 * .00025) / .004, 1e-3);
+	ASSERT_NEAR(estimate(&c).estimate, (.0015 + sqrt(2.5) * .00025) / .004, 1e-3);
 	c.samples_swapped = c.samples / 2;
 	/* psycopg2 is within the application's samples, and as dear against calibrate as the rest:
-	 * of 2 ms 1.25 times 0.8 ms, for 1.25 times 0.4. */
+	 * of 2 ms 1.25 times 0.8 ms. */
 	costs[COST_GUNICORN] = (struct prior){.0016, .0016, .0016};
 	costs[COST_UVICORN] = (struct prior){.0004, .0004, .0004};
 	costs[COST_PSYCOPG2] = (struct prior){.0008, .0008, .0008};
 	costs[COST_ASYNCPG] = (struct prior){.0004, .0004, .0004};
 	c.swaps[c.n_swaps++] = (struct swap){
 		.from = COST_PSYCOPG2, .to = COST_ASYNCPG, .times = 1, .hidden = true};
-	ASSERT_NEAR(estimate(&c).estimate, (.001 + .0005 + .0005) / .004, 1e-3);
+	ASSERT_NEAR(estimate(&c).estimate, (.001 + sqrt(1.25) * .0008) / .004, 1e-3);
 	/* Few samples, or what cannot be: inferred. */
 	c.samples = 99;
 	assert_false(kappa_sampled(&c));
@@ -392,6 +398,33 @@ static void test_sampled(void **state)
 	c.samples_swapped = 0;
 	c.samples = 0;
 	assert_false(kappa_sampled(&c));
+}
+
+/* What waking up adds goes with the code that is left out; the service's own is as it was. */
+static void test_sampled_waking(void **state)
+{
+	struct prior costs[COST_COUNT];
+	struct stack_change c = server_swapped(.004, .5, costs);
+
+	(void)state;
+	take_defaults(costs);
+	c.waits_s = (struct prior){.001, .001, .001};
+	costs[COST_GUNICORN] = (struct prior){.001, .001, .001};
+	costs[COST_UVICORN] = (struct prior){.00025, .00025, .00025};
+	ASSERT_NEAR(estimate(&c).estimate, (.002 + .00025) / .004, 1e-3);
+	/* All of it and more: some of what was sampled is code all the same. */
+	c.waits_s = (struct prior){.01, .01, .01};
+	assert_false(kappa_sampled(&c));
+}
+
+/* Another machine's costs are off by its speed, which is both sides'. */
+static void test_sampled_by_default_costs(void **state)
+{
+	double gunicorn_s = cost_default(COST_GUNICORN).estimate;
+	struct stack_change c = server_swapped(2 * gunicorn_s, 1, NULL);
+
+	(void)state;
+	ASSERT_NEAR(estimate(&c).estimate, cost_default(COST_UVICORN).estimate / gunicorn_s, 1e-3);
 }
 
 static void test_bad_input(void **state)
@@ -428,6 +461,8 @@ int main(void)
 		cmocka_unit_test(test_calibrated),
 		cmocka_unit_test(test_in_situ),
 		cmocka_unit_test(test_sampled),
+		cmocka_unit_test(test_sampled_waking),
+		cmocka_unit_test(test_sampled_by_default_costs),
 		cmocka_unit_test(test_among_other_code),
 		cmocka_unit_test(test_gathered_calls),
 		cmocka_unit_test(test_short_waits),

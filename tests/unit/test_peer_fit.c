@@ -20,6 +20,7 @@
 struct peer_model {
 	uint32_t workers, servers;
 	double think_s, service_s;
+	bool regular; /* service always takes the same */
 };
 
 struct world {
@@ -35,8 +36,9 @@ enum { THINK_ENDS, SERVICE_ENDS };
 static void schedule(struct world *w, int kind, uint32_t worker)
 {
 	double mean_s = kind == THINK_ENDS ? w->model->think_s : w->model->service_s;
+	bool regular = kind == SERVICE_ENDS && w->model->regular;
 	struct event event = {
-		.at_s = w->now_s + prng_exponential(&w->prng, mean_s),
+		.at_s = w->now_s + (regular ? mean_s : prng_exponential(&w->prng, mean_s)),
 		.kind = kind,
 		.number = worker,
 	};
@@ -74,42 +76,48 @@ static void load_add(struct peer_load *loads, uint32_t in_flight, uint64_t laten
 	load->sum_ns += latency_ns;
 }
 
-/* N operations of the model, seen from the client. */
-static void observe(const struct peer_model *model, struct peer_load *loads)
+/* N operations of the model, seen from the client. The standard deviation of their latencies. */
+static double observe(const struct peer_model *model, struct peer_load *loads)
 {
 	struct world w = {.model = model};
+	double sum_s = 0, squares = 0;
 	struct event event;
 
 	prng_seed(&w.prng, 1);
 	for (uint32_t i = 0; i < model->workers; i++)
 		schedule(&w, THINK_ENDS, i);
 	for (size_t n = 0; n < N && event_queue_take(&w.events, &event);) {
+		double latency_s;
+
 		w.now_s = event.at_s;
 		if (event.kind == THINK_ENDS) {
 			ask(&w, event.number);
 			continue;
 		}
-		load_add(loads, w.found[event.number],
-			 (uint64_t)((w.now_s - w.since_s[event.number]) * 1e9));
+		latency_s = w.now_s - w.since_s[event.number];
+		load_add(loads, w.found[event.number], (uint64_t)(latency_s * 1e9));
+		sum_s += latency_s;
+		squares += latency_s * latency_s;
 		n++;
 		answer(&w, event.number);
 	}
 	event_queue_done(&w.events);
+	return sqrt(squares / N - sum_s * sum_s / N / N);
 }
 
 static struct peer_fit fit(struct peer_model model)
 {
 	struct peer_load loads[IOP_IN_FLIGHT_BINS] = {{0}};
 
-	observe(&model, loads);
-	/* Of exponential service with hardly a queue. */
-	return peer_fit(loads, model.workers, model.service_s);
+	double deviation_s = observe(&model, loads);
+
+	return peer_fit(loads, model.workers, deviation_s);
 }
 
 /* The three cases of model.md 2.4, 8 servers of 6 ms. Twelve workers see both sides of the knee. */
 static void test_knee(void **state)
 {
-	struct peer_fit f = fit((struct peer_model){12, 8, .004, .006});
+	struct peer_fit f = fit((struct peer_model){12, 8, .004, .006, false});
 
 	(void)state;
 	assert_int_equal(f.kind, PEER_FIT_KNEE);
@@ -141,7 +149,23 @@ static void test_all_take_the_same(void **state)
 			{219, .00833},
 			{145, .00882},
 			{106, .00964},
-			{43, .01095}}};
+			{43, .01095}},
+		       /* by now in flight ends as the answer arrives, not as it is read */
+		       {{400, .00811},
+			{470, .00811},
+			{291, .00808},
+			{147, .0081},
+			{58, .00906},
+			{14, .0103},
+			{2, .01197}},
+		       /* few of them saw six, hardly any seven: together they tell */
+		       {{250, .00825},
+			{395, .00823},
+			{245, .00822},
+			{153, .00821},
+			{105, .00872},
+			{35, .00975},
+			{12, .01168}}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(seen) / sizeof(*seen); i++) {
@@ -157,12 +181,31 @@ static void test_all_take_the_same(void **state)
 		assert_int_equal(f.kind, PEER_FIT_KNEE);
 		assert_int_equal(f.servers, 4);
 		ASSERT_NEAR(f.capacity_per_s, 500, .05);
+		assert_true(f.regularity > .95);
 	}
+}
+
+/* How much service varies is seen through the queue before it. */
+static void test_regularity(void **state)
+{
+	(void)state;
+	for (uint32_t workers = 12; workers <= 16; workers += 2) {
+		const struct peer_model random = {workers, 8, .010, .006, false};
+		struct peer_model regular = random;
+
+		regular.regular = true;
+		assert_int_equal(fit(random).kind, PEER_FIT_KNEE);
+		assert_int_equal(fit(regular).kind, PEER_FIT_KNEE);
+		assert_true(fit(random).regularity < .1);
+		assert_true(fit(regular).regularity > .9);
+	}
+	/* Of a peer whose limit is not known nothing is said. */
+	assert_true(fit((struct peer_model){4, 8, .004, .006, true}).regularity == 0);
 }
 
 static void test_one_server(void **state)
 {
-	struct peer_fit f = fit((struct peer_model){6, 1, .010, .006});
+	struct peer_fit f = fit((struct peer_model){6, 1, .010, .006, false});
 
 	(void)state;
 	assert_int_equal(f.kind, PEER_FIT_KNEE);
@@ -173,7 +216,7 @@ static void test_one_server(void **state)
 /* Sixteen workers that find more than eight there once in a hundred times see it begin. */
 static void test_knee_hardly_reached(void **state)
 {
-	struct peer_fit f = fit((struct peer_model){16, 8, .018, .006});
+	struct peer_fit f = fit((struct peer_model){16, 8, .018, .006, false});
 
 	(void)state;
 	assert_int_equal(f.kind, PEER_FIT_KNEE);
@@ -184,7 +227,7 @@ static void test_knee_hardly_reached(void **state)
 /* Four workers never reach it: no limit is claimed, only what was seen. */
 static void test_flat(void **state)
 {
-	struct peer_fit f = fit((struct peer_model){4, 8, .004, .006});
+	struct peer_fit f = fit((struct peer_model){4, 8, .004, .006, false});
 
 	(void)state;
 	assert_int_equal(f.kind, PEER_FIT_FLAT);
@@ -199,7 +242,7 @@ static void test_flat(void **state)
 /* Thirty workers are always past it: the capacity is known, S and k are not and not claimed. */
 static void test_saturated(void **state)
 {
-	struct peer_fit f = fit((struct peer_model){30, 8, .002, .006});
+	struct peer_fit f = fit((struct peer_model){30, 8, .002, .006, false});
 
 	(void)state;
 	assert_int_equal(f.kind, PEER_FIT_SATURATED);
@@ -265,6 +308,18 @@ static void test_rise_by_chance(void **state)
 	assert_int_equal(peer_fit(loads, 4, .0004).kind, PEER_FIT_FLAT);
 }
 
+/* All wait for one stall of a tenth of a second: few find so many there, and take so long. */
+static void test_stall(void **state)
+{
+	struct peer_load loads[IOP_IN_FLIGHT_BINS] = {
+		{10000, 10000 * 1000000ull}, {5000, 5000 * 1000000ull}, {40, 40 * 1000000ull}};
+	double deviation_s = .1 * sqrt(6. / 15046);
+
+	(void)state;
+	loads[3] = (struct peer_load){6, 6 * 100000000ull};
+	assert_int_equal(peer_fit(loads, 4, deviation_s).kind, PEER_FIT_FLAT);
+}
+
 static void test_too_few(void **state)
 {
 	struct peer_load loads[IOP_IN_FLIGHT_BINS] = {{0}};
@@ -288,11 +343,13 @@ int main(void)
 		cmocka_unit_test(test_knee),
 		cmocka_unit_test(test_one_server),
 		cmocka_unit_test(test_all_take_the_same),
+		cmocka_unit_test(test_regularity),
 		cmocka_unit_test(test_knee_hardly_reached),
 		cmocka_unit_test(test_rise_by_chance),
 		cmocka_unit_test(test_flat),
 		cmocka_unit_test(test_saturated),
 		cmocka_unit_test(test_high_only),
+		cmocka_unit_test(test_stall),
 		cmocka_unit_test(test_too_few),
 		cmocka_unit_test(test_narrow_range),
 		cmocka_unit_test(test_chance),

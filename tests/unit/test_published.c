@@ -207,6 +207,7 @@ static void judge(const struct published *p)
 				      .sampled = e.n_traces,
 				      .closure = 1,
 				      .busy = 1,
+				      .in_use = 1,
 				      .utilisation = NAN};
 	struct peer_fit fit = sample_fit(&p->model);
 	struct gain gain = {.break_even = 0};

@@ -58,6 +58,7 @@ static struct snapshot *make(unsigned int seed, const char *const *peers)
 	service->moments = (struct ratio_moments){seed, seed * 2, seed * 4};
 	service->cpu_ns = seed * 6;
 	service->cpu_observed_ns = seed * 7;
+	service->peer_cpu_ns = seed * 3;
 	service->workers = (struct workers){seed, seed + 1, seed * 8, seed * 9};
 	service->evidence = (struct evidence){seed,	seed * 2, seed * 3, seed * 4, seed * 5,
 					      seed * 6, seed * 7, seed * 8, seed == 1};
@@ -102,6 +103,7 @@ static void assert_same_service(const struct service *a, const struct service *b
 	assert_memory_equal(&a->moments, &b->moments, sizeof(a->moments));
 	assert_int_equal(a->cpu_ns, b->cpu_ns);
 	assert_int_equal(a->cpu_observed_ns, b->cpu_observed_ns);
+	assert_int_equal(a->peer_cpu_ns, b->peer_cpu_ns);
 	assert_memory_equal(&a->workers, &b->workers, sizeof(a->workers));
 	assert_memory_equal(&a->evidence, &b->evidence, offsetof(struct evidence, listens));
 	assert_int_equal(a->evidence.listens, b->evidence.listens);

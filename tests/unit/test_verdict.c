@@ -24,6 +24,7 @@ static struct verdict_facts clear_win(void)
 		.sampled = 200,
 		.closure = 1,
 		.busy = .8,
+		.in_use = .8,
 		.utilisation = NAN,
 		.async_over_now = around(2),
 		.tuned_over_now = around(1.2),
@@ -89,6 +90,11 @@ static void test_migrate(void **state)
 	assert_verdict(&f, VERDICT_BORDERLINE, REASON_INTERVAL);
 	f.allowed = 9;
 	assert_verdict(&f, VERDICT_MIGRATE, REASON_GAIN_AT_LEAST);
+	/* No latency can be known. */
+	f = clear_win();
+	f.side_by_side = true;
+	f.p99_ratio = f.p99_s = f.lag_p99_s = f.split_p99_ratio = f.split_lag_p99_s = NAN;
+	assert_verdict(&f, VERDICT_MIGRATE, REASON_GAIN_AT_LEAST);
 }
 
 static void test_already_async(void **state)
@@ -104,6 +110,12 @@ static void test_already_async(void **state)
 	assert_int_equal(v.n_reasons, 2);
 	assert_int_equal(v.reasons[1].reason, REASON_BLOCKING_CALLS);
 	assert_true(v.reasons[1].figure == 3);
+	f.loop_cpu_p99_s = .049;
+	assert_int_equal(find(&f).n_reasons, 2);
+	f.loop_cpu_p99_s = .08;
+	v = find(&f);
+	assert_int_equal(v.n_reasons, 3);
+	assert_int_equal(v.reasons[2].reason, REASON_LONG_CPU);
 	f.shared_threads = .4;
 	assert_verdict(&f, VERDICT_MIGRATE, REASON_GAIN_AT_LEAST);
 }
@@ -124,8 +136,14 @@ static void test_not_enough_data(void **state)
 	POOR(f.closure = .94, REASON_CLOSURE);
 	POOR(f.closure = 1.06, REASON_CLOSURE);
 	POOR(f.losses = .006, REASON_LOSSES);
-	POOR(f.busy = .09, REASON_IDLE);
-	POOR((f.overlap.lo = 1.5, f.overlap.hi = 2.9), REASON_SPREAD);
+	POOR(f.in_use = .09, REASON_IDLE);
+	/* Wide intervals ask for more data where nothing holds at their worse ends. */
+	POOR((f.overlap.lo = 1.5, f.overlap.hi = 2.9, f.async_over_now.lo = 1.2), REASON_SPREAD);
+	f.async_over_now.lo = 1.6;
+	assert_verdict(&f, VERDICT_MIGRATE, REASON_GAIN_AT_LEAST);
+	f.async_over_now.lo = 1.2;
+	f.overlap = around(2.2);
+	assert_verdict(&f, VERDICT_BORDERLINE, REASON_INTERVAL);
 	/* 1 / (.5 * 1.1) = 1.8 and 2 are near enough, 1 / (.3 * 1.1) = 3 and 2 are not. */
 	POOR(f.utilisation = .3, REASON_ESTIMATORS);
 	f.utilisation = .5;
@@ -202,7 +220,7 @@ static void test_degenerate(void **state)
 	UNDEFINED(overlap.hi);
 	UNDEFINED(closure);
 	UNDEFINED(losses);
-	UNDEFINED(busy);
+	UNDEFINED(in_use);
 	UNDEFINED(kappa);
 	UNDEFINED(break_even);
 	UNDEFINED(p99_ratio);
@@ -260,8 +278,20 @@ static void test_only_stack(void **state)
 	f.kappa = .25;
 	f.break_even = 1;
 	assert_verdict(&f, VERDICT_DO_NOT_MIGRATE, REASON_STACK);
-	f.overlap.hi = 1.15;
+	/* Rather not async's than async's. */
+	f.overlap = (struct interval){1.14, 1.05, 1.25};
+	assert_verdict(&f, VERDICT_DO_NOT_MIGRATE, REASON_STACK);
+	f.overlap = (struct interval){1.15, 1.05, 1.25};
 	assert_verdict(&f, VERDICT_MIGRATE, REASON_GAIN_AT_LEAST);
+	/* The workers that fit do as much on that stack: memory is no reason either. */
+	f.overlap = around(1.1);
+	f.memory_saving = .7;
+	f.wanted = 4;
+	f.allowed = 3;
+	assert_verdict(&f, VERDICT_DO_NOT_MIGRATE, REASON_STACK);
+	/* Not known well enough to say so. */
+	f.overlap = (struct interval){1.10, .9, 1.6};
+	assert_verdict(&f, VERDICT_NOT_ENOUGH_DATA, REASON_SPREAD);
 }
 
 static void test_tune_workers(void **state)
@@ -338,7 +368,7 @@ static void test_no_need(void **state)
 	struct verdict v;
 
 	(void)state;
-	f.busy = .3;
+	f.in_use = .3;
 	v = find(&f);
 	assert_int_equal(v.verdict, VERDICT_MIGRATE);
 	assert_int_equal(v.reasons[v.n_reasons - 1].reason, REASON_NO_NEED);

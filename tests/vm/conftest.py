@@ -9,3 +9,4 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "vm: runs under other kernels, in a guest")
+    config.addinivalue_line("markers", "matrix: the same, where there is time for all of it")

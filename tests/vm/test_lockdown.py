@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Under a kernel in lockdown mode confidentiality, which lets no BPF program read kernel memory."""
 
-import json
 import subprocess
 from pathlib import Path
 
 import pytest
 
+import bpf_info
 import ioprof_run
 
 FEATURE_MISSING, NOT_PERMITTED = 4, 3
@@ -17,13 +17,6 @@ def locked_down():
     assert "[confidentiality]" in Path("/sys/kernel/security/lockdown").read_text()
 
 
-def bpf_objects():
-    """The ids of all BPF programs, maps and links there are."""
-    return {kind: {entry["id"] for entry in json.loads(
-        subprocess.run(["bpftool", "-j", kind, "list"], capture_output=True, text=True, check=True).stdout or "[]")}
-        for kind in ("prog", "map", "link")}
-
-
 @pytest.fixture
 def idle():
     with subprocess.Popen(["sleep", "infinity"]) as process:
@@ -32,13 +25,13 @@ def idle():
 
 
 def test_profiling_is_refused_with_the_cause(idle):
-    before = bpf_objects()
+    before = bpf_info.objects()
     prof = ioprof_run.run("-p", idle, "-d", 1)
     assert prof.returncode in (FEATURE_MISSING, NOT_PERMITTED), prof.stderr
     assert prof.stdout == ""
     assert len(prof.stderr.splitlines()) == 1, prof.stderr
     assert "lockdown" in prof.stderr
-    assert bpf_objects() == before
+    assert bpf_info.objects() == before
 
 
 def test_doctor_names_the_cause():

@@ -1,26 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """On a kernel that is too old ioprof says so in one line, and leaves nothing behind. Runs in such a guest only."""
 
-import json
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
+import bpf_info
 import ioprof_run
 
 ENVIRONMENT = {**os.environ, "XDG_CONFIG_HOME": "/nonexistent"}
 
 
-def loaded():
-    return json.loads(subprocess.run(["bpftool", "-j", "prog", "list"], capture_output=True, text=True, check=True).stdout)
-
-
 @pytest.mark.parametrize("args", [[], ["--socket-set", "tracepoint"], ["--socket-set", "fexit"], ["--socket-set", "syscall"],
                                   ["--no-task-storage"]], ids=" ".join)
 def test_one_line_and_nothing_left(args):
-    before = loaded()
+    before = bpf_info.objects()
     idle = subprocess.Popen(["sleep", "infinity"])
     try:
         run = ioprof_run.run("-p", idle.pid, *args, env=ENVIRONMENT)
@@ -29,7 +25,7 @@ def test_one_line_and_nothing_left(args):
         idle.wait()
     assert (run.returncode, run.stdout) == (4, "")
     assert run.stderr.startswith("ioprof: this kernel does not ") and run.stderr.count("\n") == 1, run.stderr
-    ioprof_run.wait_until(lambda: loaded() == before, what="the end of all programs")
+    ioprof_run.wait_until(lambda: bpf_info.objects() == before, what="the end of all it loaded")
     assert not list(Path("/sys/fs/bpf").iterdir())
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import bpf_info
 import ioprof_run
 from export_run import samples
 
@@ -56,25 +57,15 @@ def main_pid(unit):
     return int(output("systemctl", "show", "--value", "-p", "MainPID", unit))
 
 
-def bpf_ids(pid):
-    return {kind: ioprof_run.bpf_ids(pid, f"{kind}_id") for kind in ("prog", "map", "link")}
-
-
-def wait_gone(ids):
+def wait_gone(held):
     """Until the kernel has none of those."""
-    def gone():
-        return not any(ids[kind] & {found["id"] for found in bpf_objects(kind)} for kind in ids)
-
-    ioprof_run.wait_until(gone, what="the end of its programs")
-
-
-def bpf_objects(kind):
-    return json.loads(output("bpftool", "-j", kind, "list") or "[]")
+    ioprof_run.wait_until(lambda: not bpf_info.left(held), what="the end of its programs")
 
 
 def bpf_names():
     """Of all BPF programs and maps. systemd has some of its own, and loads them anew now and then."""
-    return Counter((kind, found.get("name")) for kind in ("prog", "map") for found in bpf_objects(kind))
+    return Counter((kind, found.get("name")) for kind in ("prog", "map")
+                   for found in json.loads(output("bpftool", "-j", kind, "list") or "[]"))
 
 
 def get_pages(n):
@@ -224,18 +215,18 @@ def test_it_has_nothing_to_complain_of(exporter):
 
 def test_an_upgrade_restarts_what_runs_and_leaves_nothing(exporter, nginx):
     first = exporter()
-    ids = bpf_ids(first)
-    assert all(ids.values())
+    held = ioprof_run.bpf_objects(first)
+    assert all(held.values())
     install()
     ioprof_run.wait_until(lambda: main_pid(UNIT) not in (0, first), PATIENCE_S, "another process", 0.2)
-    wait_gone(ids)
+    wait_gone(held)
     exporting()
     # Counters begin anew.
     ioprof_run.wait_until(lambda: requests_of(nginx) == 0, PATIENCE_S, "nginx observed", 0.1)
 
 
 def test_a_stop_leaves_nothing_in_the_kernel(exporter):
-    ids = bpf_ids(exporter())
+    held = ioprof_run.bpf_objects(exporter())
     output("systemctl", "stop", UNIT)
     assert output("systemctl", "show", "--value", "-p", "Result", UNIT) == "success\n"
-    wait_gone(ids)
+    wait_gone(held)

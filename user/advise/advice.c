@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "advise/advice_parts.h"
 #include "base/cleanup.h"
@@ -80,6 +81,20 @@ static struct advice *advice_new(void)
 			a->latency[i][k] = (struct advice_latency){NAN, NAN, NAN, NAN};
 	}
 	return a;
+}
+
+bool advice_has_target(const struct advice *a)
+{
+	return a->target && strcmp(a->target, kappa_target_name(TARGET_AUTO)) != 0;
+}
+
+const char *advice_headline(const struct advice *a)
+{
+	for (size_t i = 0; a->verdict == VERDICT_ALREADY_ASYNC && i < a->n_reasons; i++) {
+		if (a->reasons[i].reason == REASON_POOL)
+			return "Its front is async already; the threads behind it wait.";
+	}
+	return verdict_headline(a->verdict);
 }
 
 static int take_reasons(struct advice *a, const struct verdict *v)
@@ -176,12 +191,29 @@ static double part_share(const struct subject *s, enum part part)
 	return (double)s->service->parts[part].sum_ns / NS_PER_S / s->duration_s / s->evidence.cpus;
 }
 
-/* Processors that it and others for its requests ran on. */
+/* Processors that it ran on. */
 static double used_cpus(const struct subject *s)
 {
-	double others_s = s->evidence.other_s * s->evidence.exact.requests;
+	return (double)s->service->cpu_ns / NS_PER_S / s->duration_s;
+}
 
-	return ((double)s->service->cpu_ns / NS_PER_S + others_s) / s->duration_s;
+/* The share of the processors that it and others for its requests took. */
+static double utilisation(const struct subject *s)
+{
+	const struct evidence_sample *e = &s->evidence;
+
+	return (used_cpus(s) + e->other_s * e->exact.requests / s->duration_s) / e->cpus;
+}
+
+/* Of its workers' time or of the processors', of which a process uses one where threads take turns.
+ */
+static double in_use(const struct subject *s)
+{
+	const struct evidence_sample *e = &s->evidence;
+	double cpus = e->interpreter_lock ? fmin(e->cpus, e->processes) : e->cpus;
+	double used = used_cpus(s) / cpus;
+
+	return s->busy < used && isfinite(used) ? used : s->busy;
 }
 
 static struct verdict_facts facts_of(const struct snapshot *snapshot, const struct subject *s,
@@ -194,8 +226,10 @@ static struct verdict_facts facts_of(const struct snapshot *snapshot, const stru
 	return (struct verdict_facts){
 		.shared_threads = loop_share(service),
 		.pooled = concurrency == CONCURRENCY_EVENT_LOOP_THREADS,
+		.side_by_side = subject_side_by_side(s),
 		.overlapping = stack_has(service, "go") || stack_has(service, "node"),
 		.blocking_calls = advice_blocking_kinds(a),
+		.loop_cpu_p99_s = s->loops ? dist_quantile_s(&service->parts[PART_CPU], .99) : NAN,
 		.missing = s->missing,
 		.requests = derive_requests_seen(snapshot, service),
 		.sampled = s->evidence.n_traces,
@@ -203,7 +237,8 @@ static struct verdict_facts facts_of(const struct snapshot *snapshot, const stru
 		.closure = derive_closure(service),
 		.losses = lost_share(snapshot, service),
 		.busy = busy,
-		.utilisation = busy >= SATURATED ? used_cpus(s) / s->evidence.cpus : NAN,
+		.in_use = in_use(s),
+		.utilisation = busy >= SATURATED ? utilisation(s) : NAN,
 		.wanted_cpu = part_share(s, PART_RUN_QUEUE),
 		.in_flight = NAN,
 		.needed_bytes = NAN,
@@ -296,6 +331,7 @@ int advice_service(const struct snapshot *snapshot, size_t service, const struct
 	if (!a)
 		return -ENOMEM;
 	a->seed = opts->seed;
+	a->target = kappa_target_name(s.loops ? opts->target : s.stack.target);
 	r = judge(snapshot, &s, a);
 	if (r < 0)
 		return r;

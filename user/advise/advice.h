@@ -87,10 +87,13 @@ struct advice_precedent {
 };
 
 struct advice {
-	enum verdict_class verdict; /* verdict_name(), verdict_headline() */
+	enum verdict_class verdict; /* verdict_name(), advice_headline() */
 	struct verdict_reason reasons[VERDICT_MOST_REASONS];
 	char *sentences[VERDICT_MOST_REASONS]; /* of the reasons, figures included */
 	size_t n_reasons;		       /* the deciding one first */
+
+	const char *target; /* what async is here: kappa_target_name(); of a loop what it would
+			     * be on */
 
 	/* The three gains in throughput, and overlap: async over now at kappa = 1. */
 	struct interval async_over_now, tuned_over_now, async_over_tuned, overlap;
@@ -131,6 +134,12 @@ struct advice {
  */
 int advice_service(const struct snapshot *s, size_t service, const struct advice_opts *opts,
 		   struct advice **ret_advice);
+
+/* Whether it is known what async would be here: else target says so itself. */
+bool advice_has_target(const struct advice *advice);
+
+/* What to do, in a sentence. Static. */
+const char *advice_headline(const struct advice *advice);
 
 /* Takes NULL and half-built ones. */
 void advice_free(struct advice *advice);

@@ -5,8 +5,8 @@
  *
  * Method, for n completed requests in t seconds by W workers on C processors:
  *
- *	CPU of others	o = min((CPU of all others on its processors - 3 % of these) / n, waits for
- *			peers on this machine / n) per request
+ *	CPU of peers	o = min(what their threads that its operations woke, and that have no other
+ *			processors, ran; waits for peers) / n per request
  *	their queue	R, what a request and its peers would be on or wait for the processors if
  *			that were all: the network of one station of C servers with c + o each and
  *			a delay, with W customers and the delay that gives n / t. What of R is
@@ -15,7 +15,8 @@
  *			a peer's R(n), the processors are its limit and not its own servers: they
  *			are in the model already, and the peer has no other limit that was seen.
  *
- * Assumptions: as of closed_network.h; what others take beyond their peers' part waits like theirs.
+ * Assumptions: as of closed_network.h; a peer hands what it is asked to no further threads or
+ * processes, whose CPU is not in o.
  */
 #include <math.h>
 #include <string.h>
@@ -25,7 +26,7 @@
 
 #define NS_PER_S 1e9
 #define OTHERS_MATTER .05 /* of a request's CPU */
-#define OTHERS_ALWAYS .03 /* of a processor: the kernel's own work, ioprof, idle services */
+#define MUCH .2		  /* of its processors */
 #define EXPLAINED .5	  /* of what rises in R(n) */
 #define BISECTIONS 40
 
@@ -47,18 +48,28 @@ static bool on_this_machine(const struct peer *peer)
 /* Under a quota others have their own. */
 static double find_other_s(const struct subject *s)
 {
-	const struct surroundings *around = &s->service->surroundings;
-	double n = s->evidence.exact.requests, waits_s = 0, other_s, always_s;
+	double n = s->evidence.exact.requests, waits_s = 0, other_s;
 
-	if (!(n > 0) || around->quota_periods)
+	if (!(n > 0) || s->service->surroundings.quota_periods)
 		return 0;
-	for (size_t i = 0; i < s->service->n_peers; i++) {
-		if (on_this_machine(&s->service->peers[i]))
-			waits_s += s->exact_peer_s[i] / n;
-	}
-	always_s = OTHERS_ALWAYS * ceil(s->evidence.cpus) * s->duration_s;
-	other_s = fmin(fmax(seconds(around->other_cpu_ns) - always_s, 0) / n, waits_s);
+	for (size_t i = 0; i < s->service->n_peers; i++)
+		waits_s += s->exact_peer_s[i] / n;
+	other_s = fmin(seconds(s->service->peer_cpu_ns) / n, waits_s);
 	return other_s > OTHERS_MATTER * s->evidence.exact.cpu_s / n ? other_s : 0;
+}
+
+/* What is left of its processors under full load, others may want. */
+static void tell_strangers(struct subject *s)
+{
+	double others_s = seconds(s->service->surroundings.other_cpu_ns);
+	double strangers = (others_s - seconds(s->service->peer_cpu_ns)) / s->duration_s;
+
+	if (strangers > MUCH * s->evidence.cpus)
+		sentences_add(&s->assumptions,
+			      "Others on this machine, but for its peers, used %.2g of its "
+			      "processors meanwhile: under full load it may be left less than "
+			      "is reckoned with.",
+			      strangers);
 }
 
 /*
@@ -71,7 +82,7 @@ static double residence_s(double cpu_s, double cpus, uint32_t customers, double 
 
 	for (int i = 0; i < BISECTIONS; i++) {
 		double delay_s = (low_s + high_s) / 2;
-		const struct station stations[] = {{cpu_s, ceil(cpus)}, {delay_s, INFINITY}};
+		const struct station stations[] = {{cpu_s, ceil(cpus), 0}, {delay_s, INFINITY, 0}};
 
 		if (closed_network_throughput(stations, 2, customers, &found) < 0)
 			return 0;
@@ -131,15 +142,14 @@ static void lift_limits(struct subject *s)
 
 void subject_beside(struct subject *s)
 {
+	tell_strangers(s);
 	s->evidence.other_s = find_other_s(s);
 	if (!(s->evidence.other_s > 0))
 		return;
-	sentences_add(
-		&s->assumptions,
-		"Peers on this machine take %.0f us of its processors' time per request, "
-		"which is what all others take there, or as long as it waits for these peers: "
-		"less is left for it the more it serves.",
-		s->evidence.other_s * 1e6);
+	sentences_add(&s->assumptions,
+		      "Peers on this machine take %.0f us of its processors' time per request: "
+		      "less is left for it the more it serves.",
+		      s->evidence.other_s * 1e6);
 	if (!s->loops)
 		lift_limits(s);
 }

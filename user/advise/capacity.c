@@ -67,13 +67,14 @@ static void lay_stations(const struct demand *d, double cpus, double cpu_s,
 {
 	double lanes = capacity_lanes(cpus, plan), other_s = lanes < ceil(cpus) ? 0 : d->other_s;
 
-	stations[0] = (struct station){cpu_s + other_s, lanes};
-	stations[1] = (struct station){d->wait_s + d->offload_s + d->fault_s, INFINITY};
+	stations[0] = (struct station){.demand_s = cpu_s + other_s, .servers = lanes};
+	stations[1] = (struct station){.demand_s = d->wait_s + d->offload_s + d->fault_s,
+				       .servers = INFINITY};
 	for (size_t i = 0; i < d->n_peers; i++) {
 		const struct peer_demand *p = &d->peers[i];
 
-		stations[2 + i] =
-			(struct station){p->service_s, fmin(p->servers, plan->processes * p->pool)};
+		stations[2 + i] = (struct station){
+			p->service_s, fmin(p->servers, plan->processes * p->pool), p->regularity};
 	}
 	/* Delays are one delay together: fewer stations to go through. */
 	for (size_t i = 0; i < d->n_peers; i++) {
@@ -161,7 +162,8 @@ static double plan_memory(const struct worker_plan *plan, const struct tune_opts
 static bool tuned_is_no_better(double now_per_s, const struct worker_plan *now, double most,
 			       double tuned_per_s)
 {
-	return (double)now->processes * now->threads <= most && now_per_s >= tuned_per_s;
+	return (double)now->processes * now->threads <= most &&
+	       now_per_s * (1 + TUNE_LEAST) >= tuned_per_s;
 }
 
 int capacity_tuned(const struct demand *d, double cpus, const struct worker_plan *now,

@@ -14,9 +14,10 @@
 
 /* What a request needs of one peer. */
 struct peer_demand {
-	double service_s; /* per request, all operations together, queueing at the peer removed */
-	double servers;	  /* how many it serves at once; INFINITY: no limit seen */
-	double pool;	  /* connections to it that a process may hold; INFINITY: no limit */
+	double service_s;  /* per request, all operations together, queueing at the peer removed */
+	double servers;	   /* how many it serves at once; INFINITY: no limit seen */
+	double pool;	   /* connections to it that a process may hold; INFINITY: no limit */
+	double regularity; /* of its service: closed_network.h */
 };
 
 /*
@@ -108,6 +109,8 @@ struct tuned {
 	enum tune_limit limit;
 	double memory_bytes; /* of the plan; 0 when the sizes are not known */
 };
+
+#define TUNE_LEAST .01 /* workers that serve no more than that more are no reason to change */
 
 /*
  * The best worker count: W* = 1.2 C_eff (1 + B), 20 % above where the processors could be busy all

@@ -15,7 +15,15 @@
  * which loses every digit once the station is nearly always busy (Reiser, Mean value analysis and
  * convolution method, Perf. Eval. 1(1), 1981). Here every term is positive, nothing cancels.
  *
- * Assumptions: exponential service at stations with a queue, or processor sharing with any
+ * Where a station's service varies less than that, less queues there: the throughput lies between
+ * that and the one of a network in which the station never queues until it is full. How far:
+ * REGULAR of the way where service never varies, in proportion to 1 - c^2 else. Found by simulating
+ * 26 networks of 1 to 8 servers in order, exponential processors and 2 to 16 customers: where
+ * service never varies, median 0.70 of the way; where c^2 = 1 / 4, 0.46. The throughput's error
+ * falls from 3.2 % (worst 9.7 %) to 0.9 % (4.7 %); of two customers between two stations, where
+ * M/D/1/2 is exact, at most from 9 to 7 %.
+ *
+ * Assumptions: exponential service at other stations with a queue, or processor sharing with any
  * distribution (processors are shared: model.md 2.1 measures the error, median 1.2 %, worst 6 %);
  * customers alike.
  */
@@ -29,6 +37,7 @@
 
 #define LARGE 1e200
 #define STANDSTILL 1e-14
+#define REGULAR (2. / 3)
 
 /* Completions per second of this station with n requests there. */
 static double station_rate(const struct station *s, uint32_t n)
@@ -56,7 +65,8 @@ static double join(const double *rates, const struct station *s, uint32_t n)
 
 static bool station_valid(const struct station *s)
 {
-	return isfinite(s->demand_s) && s->demand_s >= 0 && s->servers > 0;
+	return isfinite(s->demand_s) && s->demand_s >= 0 && s->servers > 0 && s->regularity >= 0 &&
+	       s->regularity <= 1;
 }
 
 static int stations_check(const struct station *stations, size_t n_stations)
@@ -95,17 +105,13 @@ static void take_in(const double *rates, const struct station *s, uint32_t custo
 		ret_rates[rest] = ret_rates[n];
 }
 
-int closed_network_throughput(const struct station *stations, size_t n_stations, uint32_t customers,
-			      double *ret_per_s)
+/* Where every station is as random as exponential. */
+static int exact_throughput(const struct station *stations, size_t n_stations, uint32_t customers,
+			    double *ret_per_s)
 {
 	_cleanup_free_ double *rates = NULL, *next = NULL;
 	const struct station *last = NULL;
 	bool first = true;
-	int r = stations_check(stations, n_stations);
-	if (r < 0)
-		return r;
-	if (customers > CLOSED_NETWORK_MAX_CUSTOMERS)
-		return -ERANGE;
 
 	rates = calloc((size_t)customers + 1, sizeof(*rates));
 	next = calloc((size_t)customers + 1, sizeof(*next));
@@ -127,11 +133,73 @@ int closed_network_throughput(const struct station *stations, size_t n_stations,
 		}
 		last = &stations[i];
 	}
+	if (!last)
+		return -EDOM;
 	if (customers == 0)
 		*ret_per_s = 0;
 	else
 		*ret_per_s = first ? station_rate(last, customers) : join(rates, last, customers);
 	return 0;
+}
+
+/* Of the regular stations the first that is full; NULL: there is none. */
+static const struct station *tightest_regular(const struct station *stations, size_t n_stations)
+{
+	const struct station *tightest = NULL;
+
+	for (size_t i = 0; i < n_stations; i++) {
+		const struct station *s = &stations[i];
+
+		if (!(s->regularity > 0) || !(s->demand_s > 0) || isinf(s->servers))
+			continue;
+		if (!tightest || s->servers / s->demand_s < tightest->servers / tightest->demand_s)
+			tightest = s;
+	}
+	return tightest;
+}
+
+/* Where no regular station queues: they are delays, and all delays one. */
+static int unqueued_throughput(const struct station *stations, size_t n_stations,
+			       uint32_t customers, double *ret_per_s)
+{
+	_cleanup_free_ struct station *changed = calloc(n_stations + 1, sizeof(*changed));
+	struct station *delay;
+
+	if (!changed)
+		return -ENOMEM;
+	delay = &changed[n_stations];
+	delay->servers = INFINITY;
+	for (size_t i = 0; i < n_stations; i++) {
+		changed[i] = stations[i];
+		if (!(stations[i].regularity > 0) && !isinf(stations[i].servers))
+			continue;
+		delay->demand_s += stations[i].demand_s;
+		changed[i].demand_s = 0;
+	}
+	return exact_throughput(changed, n_stations + 1, customers, ret_per_s);
+}
+
+int closed_network_throughput(const struct station *stations, size_t n_stations, uint32_t customers,
+			      double *ret_per_s)
+{
+	const struct station *regular;
+	double per_s = 0, most = 0;
+	int r = stations_check(stations, n_stations);
+	if (r < 0)
+		return r;
+	if (customers > CLOSED_NETWORK_MAX_CUSTOMERS)
+		return -ERANGE;
+
+	r = exact_throughput(stations, n_stations, customers, &per_s);
+	regular = tightest_regular(stations, n_stations);
+	if (r == 0 && regular) {
+		r = unqueued_throughput(stations, n_stations, customers, &most);
+		most = fmin(most, regular->servers / regular->demand_s);
+		per_s += REGULAR * regular->regularity * fmax(most - per_s, 0);
+	}
+	if (r == 0)
+		*ret_per_s = per_s;
+	return r;
 }
 
 double closed_network_bound(const struct station *stations, size_t n_stations, uint32_t customers)

@@ -35,7 +35,7 @@ static double throughput(struct curve_context *c, double cpu_s, double lanes, do
 {
 	double per_s = 0, most = fmin(c->s->evidence.cpus, lanes) / cpu_s;
 
-	c->stations[0] = (struct station){cpu_s, lanes};
+	c->stations[0] = (struct station){cpu_s, lanes, 0};
 	if (closed_network_throughput(c->stations, c->n, (uint32_t)customers, &per_s) < 0)
 		return 0;
 	per_s = fmin(per_s, most);
@@ -71,7 +71,7 @@ static void lay_stations(const struct subject *s, struct station *stations)
 	double n = e->exact.requests;
 
 	stations[1] = (struct station){(e->exact.wait_s + e->exact.offload_s + e->exact.hold_s) / n,
-				       INFINITY};
+				       INFINITY, 0};
 	for (uint32_t i = 0; i < e->n_peers; i++) {
 		const struct peer_fit *fit = &s->fits[i];
 		double wait_s = e->exact_peer_s[i] / n;
@@ -79,12 +79,13 @@ static void lay_stations(const struct subject *s, struct station *stations)
 				       ? fmin(fit->service_s / fit->mean_latency_s, 1)
 				       : 1;
 
-		stations[2 + i] = (struct station){wait_s, INFINITY};
+		stations[2 + i] = (struct station){wait_s, INFINITY, 0};
 		if (fit->kind == PEER_FIT_KNEE)
-			stations[2 + i] = (struct station){wait_s * share, fit->servers};
+			stations[2 + i] =
+				(struct station){wait_s * share, fit->servers, fit->regularity};
 		if (fit->kind == PEER_FIT_SATURATED && fit->mean_latency_s > 0)
 			stations[2 + i] = (struct station){
-				wait_s / fit->mean_latency_s / fit->capacity_per_s, 1};
+				wait_s / fit->mean_latency_s / fit->capacity_per_s, 1, 0};
 	}
 }
 

@@ -18,6 +18,7 @@
 #define NOTABLE 1.05	 /* a gain that is worth a sentence */
 #define MANY_CALLS 4	 /* of a request: kappa changes with how they are made */
 #define CLIENT_MATTERS .1
+#define LEAST_TOLD .001	      /* of an error */
 #define MODEL_HALF_WIDTH .066 /* 1.645 x 4 % */
 #define FEW_TRACES 200
 
@@ -96,7 +97,7 @@ static char *library(struct sentences *w, const struct subject *s, const struct 
 		return sentence_new(w, "None of the gain is the stack's: it stays.");
 	if (a->kappa.guessed && !stack->client && !stack->server)
 		return sentence_new(w, "What another library or server alone would bring is not "
-				       "known: the stack was not recognised.");
+				       "known: none of known cost was recognised.");
 	if (alone < NOTABLE || !isfinite(a->overlap.estimate))
 		return sentence_new(w,
 				    "Another library or server alone, without going async, would "
@@ -105,7 +106,9 @@ static char *library(struct sentences *w, const struct subject *s, const struct 
 	return sentence_new(w,
 			    "%s%s%s%s alone, without going async, would bring %.2f times today's "
 			    "requests/s; waiting less (overlap) %.2f times.",
-			    stack->client ? stack->client : stack->server,
+			    stack->client   ? stack->client
+			    : stack->server ? stack->server
+					    : "The stack",
 			    stack->client && stack->server ? " and " : "",
 			    stack->client && stack->server ? stack->server : "",
 			    " changed for leaner ones", alone, a->overlap.estimate);
@@ -216,9 +219,13 @@ static void tell_slo(const struct subject *s, struct advice *a, struct sentences
 
 /* ---- how far to trust it ---- */
 
-static double half_width(const struct interval *i)
+/* What sampling and CPU at full load make of the gain at kappa = 1, which has the model's error,
+ * too. */
+static double sampling_half_width(const struct gain *g)
 {
-	return (i->hi - i->lo) / 2 / i->estimate;
+	double all = gain_overlap_half_width(&g->figures[GAIN_OVERLAP], &g->all);
+
+	return sqrt(fmax(all * all - MODEL_HALF_WIDTH * MODEL_HALF_WIDTH, 0));
 }
 
 /* What the intervals of guessed or calibrated kappa were worth when real twins were measured:
@@ -232,6 +239,7 @@ static char *budget(struct sentences *w, const struct subject *s, const struct g
 {
 	double kappa = (a->kappa.hi - a->kappa.lo) / 2 / a->kappa.estimate;
 	double peers = g->figures[GAIN_EXTRAPOLATION].estimate;
+	double sampled = sampling_half_width(g);
 	char beyond[64] = "none";
 
 	if (peers > 1.005)
@@ -240,7 +248,7 @@ static char *budget(struct sentences *w, const struct subject *s, const struct g
 			    "90 %% intervals: sampling%s +-%.1f %% (%zu of %.0f requests), model "
 			    "+-%.1f %%, kappa +-%.0f %%, peers: %s%s",
 			    s->warm.share.hi > 0 ? " and CPU at full load" : "",
-			    100 * half_width(&g->figures[GAIN_NOW_PER_S]), s->evidence.n_traces,
+			    100 * fmax(sampled, LEAST_TOLD), s->evidence.n_traces,
 			    s->evidence.exact.requests, 100 * MODEL_HALF_WIDTH, 100 * kappa, beyond,
 			    s->opts->cpu_factor > 0 ? "" : VALIDATED);
 }
@@ -341,8 +349,10 @@ static void assume(struct subject *s, const struct advice *a)
 		return;
 	assume_load(s);
 	if (s->loops) {
-		sentences_add(w, "Its peers would keep up, and its blocking calls have versions "
-				 "that do not block.");
+		sentences_add(w, "Its peers would keep up%s.",
+			      a->n_blocking ? ", and its blocking calls have versions that do not "
+					      "block"
+					    : "");
 		assume_loop(s);
 		return;
 	}
@@ -354,6 +364,10 @@ static void assume(struct subject *s, const struct advice *a)
 			      "Latencies are from %llu simulated requests: a p99 may be off by "
 			      "a tenth and more.",
 			      (unsigned long long)a->simulated);
+	if (subject_side_by_side(s))
+		sentences_add(w,
+			      "Latencies are not simulated: several threads work on a request at "
+			      "once, and which of their waits were at the same time is not known.");
 	if (!service->surroundings.n_components)
 		sentences_add(w, "Interpreter and libraries were not recognised.");
 	if (service->surroundings.modules_seen == MODULES_PART)

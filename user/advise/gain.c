@@ -56,7 +56,7 @@ static double visits(const struct peer_fit *fit, double peer_s)
 /* Queueing at the peer taken out of what was measured, where the fit can tell. */
 static struct peer_demand peer_demand(const struct peer_fit *fit, double peer_s, double pool)
 {
-	struct peer_demand d = {peer_s, INFINITY, pool};
+	struct peer_demand d = {peer_s, INFINITY, pool, fit->regularity};
 
 	if (fit->kind == PEER_FIT_FLAT || fit->kind == PEER_FIT_KNEE)
 		d.service_s = visits(fit, peer_s) * fit->service_s;
@@ -179,10 +179,11 @@ static int tuned_outcome(const struct gain_context *c, const struct demand *d,
 	return error;
 }
 
-/* Of others' CPU, what goes with the requests: as likely as not all, else any part. */
+/* Of the peers' CPU that was seen: as likely as not all, else less, as they run warmer under full
+ * load, or more, as what they hand on is not seen. */
 static double other_share(struct prng *prng)
 {
-	return !prng || prng_uniform(prng) < .5 ? 1 : prng_uniform(prng);
+	return !prng || prng_uniform(prng) < .5 ? 1 : .6 + prng_uniform(prng);
 }
 
 static struct crowding crowding(const struct gain_opts *opts, struct prng *prng)
@@ -340,6 +341,13 @@ static void reach_up(struct interval *figures, const struct interval *all)
 	for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++)
 		figures[same[i].figure].hi =
 			fmax(figures[same[i].figure].hi, all[same[i].ratio].hi);
+}
+
+double gain_overlap_half_width(const struct interval *overlap, const struct gain_ratios *all)
+{
+	const struct interval *i = all->overlap.estimate > 0 ? &all->overlap : overlap;
+
+	return (i->hi - i->lo) / 2 / i->estimate;
 }
 
 int gain_estimate(const struct evidence_sample *e, const struct gain_opts *opts,

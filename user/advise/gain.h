@@ -61,6 +61,10 @@ struct gain {
 	double others;	    /* their share of the CPU that goes with a request */
 };
 
+/* Half the relative width of the interval of overlap where peers do all that is asked: what the
+ * sample, CPU at full load and the model leave open, without what a peer was never seen to do. */
+double gain_overlap_half_width(const struct interval *overlap, const struct gain_ratios *all);
+
 /*
  * Returns 0; an error of bootstrap_run(); -EDOM when the requests took no CPU; other errors of the
  * capacities. No figure is infinite; a bound

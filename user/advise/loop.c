@@ -14,9 +14,10 @@
  * second, takes X / u (utilisation law): now is that, if it is less, and tuned has threads for
  * all. Only if the pool is full: one that is not may have room to grow, and is not in the capacity.
  *
- * Kappa does not come into it: the stack stays. Peers are assumed to keep up. c is that under full
- * load (warm.c). The intervals hold the closed forms' own error, and as the least of c that turns
- * with peers, after which a loop may have slept, cost no more than its other work.
+ * Kappa does not come into it, unless it is given: the stack stays. Peers are assumed to keep up. c
+ * is that under full load (warm.c). The intervals hold the closed forms' own error, and as the
+ * least of c that turns with peers, after which a loop may have slept, cost no more than its other
+ * work.
  */
 #include <errno.h>
 #include <math.h>
@@ -81,6 +82,13 @@ static struct blocked network_rest(const struct service *service)
 	return rest;
 }
 
+/* V8's threads collect garbage while the loop waits for them, and it waits for no other lock: there
+ * is no call to be made another way. */
+static bool is_of_the_runtime(const struct service *service, unsigned int part)
+{
+	return part == PART_LOCK && stack_has(service, "node");
+}
+
 static int list_blocking(const struct subject *s, struct advice *a)
 {
 	const struct service *service = s->service;
@@ -97,7 +105,7 @@ static int list_blocking(const struct subject *s, struct advice *a)
 	for (unsigned int i = 0; i < PART_WAIT_COUNT && r == 0; i++) {
 		struct blocked b = i == PART_NETWORK ? network_rest(service) : service->blocked[i];
 
-		if (!b.count)
+		if (!b.count || is_of_the_runtime(service, i))
 			continue;
 		if (i == PART_DISK && service->blocking_file)
 			r = add(s, a, &b,
@@ -139,10 +147,13 @@ static double pool_per_s(const struct subject *s)
 }
 
 /* So many processes with threads for that many requests per second. */
-static struct worker_plan plan(const struct subject *s, double processes, double per_s)
+static struct worker_plan plan(const struct subject *s, double loops, double per_s)
 {
-	double threads = 1, pool = pool_per_s(s);
+	double processes = loops, threads = 1, pool = pool_per_s(s);
 
+	/* Goroutines are run by several threads of a process, each as good as a loop. */
+	if (stack_has(s->service, "go") && s->service->workers.processes > 0)
+		processes = s->service->workers.processes;
 	if (isfinite(pool))
 		threads = fmax(ceil(s->service->workers.count * per_s / pool / processes), 1);
 	return (struct worker_plan){.processes = (uint32_t)processes, .threads = (uint32_t)threads};
@@ -204,6 +215,9 @@ static struct prior left_of_cpu(const struct subject *s, double cpu_s)
 {
 	struct prior saved = {0};
 
+	if (s->opts->cpu_factor > 0)
+		return (struct prior){s->opts->cpu_factor, s->opts->cpu_factor,
+				      s->opts->cpu_factor};
 	if (s->opts->target == TARGET_UVLOOP)
 		saved = stack_uvloop_saves(s->service, s->opts->calibrated);
 	return (struct prior){1 - fmin(saved.estimate / cpu_s, MOST_SAVED),
@@ -228,8 +242,10 @@ int advice_loop(const struct subject *s, struct advice *a)
 
 	if (r < 0 || s->missing != REASON_UNDEFINED)
 		return r;
-	for (unsigned int i = 0; i < PART_WAIT_COUNT; i++)
-		blocked_s += seconds(s->service->blocked[i].sum_ns) / n;
+	for (unsigned int i = 0; i < PART_WAIT_COUNT; i++) {
+		if (!is_of_the_runtime(s->service, i))
+			blocked_s += seconds(s->service->blocked[i].sum_ns) / n;
+	}
 	c = capacities(s, cpu_s, blocked_s);
 	slow = capacities(s, most_cpu_s(s, cpu_s), blocked_s);
 	fast = capacities(s, least_cpu_s(s, cpu_s), blocked_s);
@@ -245,7 +261,7 @@ int advice_loop(const struct subject *s, struct advice *a)
 	a->async_over_tuned = with_less_cpu(
 		around(c.async / c.tuned, slow.async / slow.tuned, fast.async / fast.tuned), &left);
 	a->now = plan(s, loops, pool_per_s(s));
-	a->tuned.plan = plan(s, most, c.tuned);
+	a->tuned.plan = c.tuned > c.now * (1 + TUNE_LEAST) ? plan(s, most, c.tuned) : a->now;
 	a->tuned.per_s = c.tuned;
 	a->utilisation = fmin(c.now * cpu_s / s->evidence.cpus, 1);
 	return 0;

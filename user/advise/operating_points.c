@@ -10,6 +10,9 @@
  * adds is as measured at today's rate, and none at the capacity; between, by the distance to it. Of
  * the other setups it is taken to be the same share.
  *
+ * Where several threads work on a request at once, nothing is simulated: which of a trace's waits
+ * were at the same time it does not say.
+ *
  * A setup that a rate would load beyond 0.95 of its capacity is not simulated there: its latency
  * depends on how long one waits.
  */
@@ -85,7 +88,7 @@ int advice_replay(const struct subject *s, const struct gain *g, struct advice *
 {
 	double now = g->figures[GAIN_NOW_PER_S].estimate, least = fmin(now, g->async.per_s);
 
-	if (!(least > 0) || !isfinite(least))
+	if (!(least > 0) || !isfinite(least) || subject_side_by_side(s))
 		return 0;
 	a->rate_per_s[ADVICE_TODAY] = s->rate_per_s;
 	a->rate_per_s[ADVICE_NORMAL] = NORMAL_LOAD * least;

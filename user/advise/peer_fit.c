@@ -13,11 +13,12 @@
  * the data can tell:
  *
  *	flat		n = 1 was seen, or n grew by 1.25 or more while R stayed within 1.1 of its
- *			least; and no rise as below: no limit seen
+ *			least, the first of them not surely slower; and no rise as below: no limit
+ *			seen
  *	knee		the same, with a rise at the high end: of 1.3 or more over the twentieth of
  *			operations that found the most others there; or begun, of 1.2 or more at the
- *			highest n, with two n in a row surely slower than the least, by three
- *			standard errors each
+ *			highest n (of n that were found too seldom several count as one), with
+ *			two n in a row surely slower than the least, by three standard errors each
  *	saturated	no flat stretch; n / R(n), the throughput, stays within 5 % (more in a bin
  *			that holds a range of n) while n grows by 1.2 or more
  *	high only	neither: past the knee R grows with n, but other things may make it too
@@ -26,6 +27,10 @@
  * have 16 to 20 in flight, where R rises by 1.25 and is nothing but queue.
  * Why not fit always: a client that is always past the knee sees R grow in proportion, which fits
  * any k (research: k = 26, S = 19 ms for a true 8 and 6 ms).
+ *
+ * How much service varies, where the limit is known: by what is left of the latencies' variance
+ * when that of R(n) is taken out. Queues add to it, so that a peer is never taken for more regular
+ * than it is.
  *
  * Assumptions: operations alike; other clients of the peer are not seen. Cost: bins times
  * highest n.
@@ -36,6 +41,7 @@
 
 #define NS_PER_S 1e9
 #define LEAST_IN_BIN 30	 /* operations, for a mean to be believed */
+#define LEAST_IN_REST 10 /* where it is asked whether they are slower by more than chance */
 #define LEAST_IN_ALL 100 /* operations */
 #define HIGH_END .05
 #define SLOPE_STEP .1
@@ -59,6 +65,7 @@ struct bin {
 struct curve {
 	struct bin bins[IOP_IN_FLIGHT_BINS];
 	size_t n_bins;
+	unsigned int rest; /* of the bins by n: from here on none can be believed */
 	double least_s, high_s;
 };
 
@@ -111,6 +118,7 @@ static void collect(const struct peer_load *loads, uint32_t most_in_flight, stru
 		bin->count = n;
 		bin->mean_s = mean_s;
 		curve->least_s = fmin(curve->least_s, mean_s);
+		curve->rest = i + 1;
 	}
 	curve->high_s = high_end(curve, fmax(LEAST_IN_ALL, HIGH_END * count));
 }
@@ -126,16 +134,24 @@ static void demonstrate(const struct curve *curve, struct peer_fit *fit)
 	}
 }
 
-static bool has_flat_stretch(const struct curve *curve)
+/* By more than chance, where one operation's latency deviates by so much. */
+static bool surely_slower(const struct curve *curve, const struct bin *bin, double deviation_s)
+{
+	return bin->mean_s - curve->least_s > SURE * deviation_s / sqrt(bin->count);
+}
+
+/* The fewest that were ever in flight may be of few operations, and look slow by chance. */
+static bool has_flat_stretch(const struct curve *curve, double deviation_s)
 {
 	double first = curve->bins[0].n, last = 0;
+	bool begins = curve->bins[0].mean_s <= FLAT * curve->least_s ||
+		      !surely_slower(curve, &curve->bins[0], deviation_s);
 
 	for (size_t i = 0; i < curve->n_bins; i++) {
 		if (curve->bins[i].mean_s <= FLAT * curve->least_s)
 			last = curve->bins[i].n;
 	}
-	return curve->bins[0].mean_s <= FLAT * curve->least_s &&
-	       (first <= 1 || last / first >= FLAT_STRETCH);
+	return begins && (first <= 1 || last / first >= FLAT_STRETCH);
 }
 
 /* Is the throughput the same whatever the number in flight? */
@@ -157,12 +173,6 @@ static bool is_steady(const struct curve *curve, double *ret_per_s)
 			return false;
 	}
 	return curve->bins[curve->n_bins - 1].n >= STEADY_RANGE * curve->bins[0].n;
-}
-
-/* By more than chance, where one operation's latency deviates by so much. */
-static bool surely_slower(const struct curve *curve, const struct bin *bin, double deviation_s)
-{
-	return bin->mean_s - curve->least_s > SURE * deviation_s / sqrt(bin->count);
 }
 
 /* The knee was hardly reached: few operations saw more, but they surely took longer. */
@@ -249,18 +259,91 @@ static double weighted_mean(const struct curve *curve)
 	return service_s;
 }
 
-static void classify(const struct curve *curve, double deviation_s, struct peer_fit *fit)
+/* Puts b and what follows it together, in proportion. */
+static void join(struct bin *b, const struct bin *more)
+{
+	double count = b->count + more->count;
+
+	b->n = (b->n * b->count + more->n * more->count) / count;
+	b->mean_s = (b->mean_s * b->count + more->mean_s * more->count) / count;
+	b->slack = fmax(b->slack, more->slack);
+	b->count = count;
+}
+
+/* With the bins beyond all that can be believed: as many together as can be, and what is left, if
+ * it is less than this many operations, with the last of them. Where the knee was hardly reached,
+ * they show it. */
+static struct curve with_rest(const struct curve *curve, const struct peer_load *loads,
+			      uint32_t most_in_flight, double alone)
+{
+	struct bin sum = {.count = 0};
+	struct curve all = *curve;
+
+	for (unsigned int i = curve->rest; i < IOP_IN_FLIGHT_BINS; i++) {
+		struct bin b = bin_of(i, most_in_flight);
+
+		if (!loads[i].operations)
+			continue;
+		b.count = (double)loads[i].operations;
+		b.mean_s = (double)loads[i].sum_ns / NS_PER_S / b.count;
+		join(&sum, &b);
+		if (sum.count < LEAST_IN_BIN)
+			continue;
+		all.bins[all.n_bins++] = sum;
+		sum = (struct bin){.count = 0};
+	}
+	if (sum.count >= alone)
+		all.bins[all.n_bins++] = sum;
+	else if (sum.count > 0)
+		join(&all.bins[all.n_bins - 1], &sum);
+	return all;
+}
+
+/* Of latencies around R(n): NAN without any. */
+static double variance_within(const struct peer_load *loads, double deviation_s)
+{
+	double n = 0, sum_s = 0, squares = 0;
+
+	for (unsigned int i = 0; i < IOP_IN_FLIGHT_BINS; i++) {
+		double s = (double)loads[i].sum_ns / NS_PER_S;
+
+		if (!loads[i].operations)
+			continue;
+		n += (double)loads[i].operations;
+		sum_s += s;
+		squares += s * s / (double)loads[i].operations;
+	}
+	return deviation_s * deviation_s - (squares / n - sum_s * sum_s / (n * n));
+}
+
+static double regularity(const struct peer_load *loads, double deviation_s, double service_s)
+{
+	double varies = fmax(variance_within(loads, deviation_s), 0) / (service_s * service_s);
+
+	return varies < 1 ? 1 - varies : 0;
+}
+
+static void classify(const struct curve *curve, const struct peer_load *loads,
+		     uint32_t most_in_flight, double deviation_s, struct peer_fit *fit)
 {
 	double steady_per_s = 0;
+	struct curve all;
 
 	if (curve->n_bins == 0 || !(curve->least_s > 0))
 		return;
 	demonstrate(curve, fit);
 	fit->servers = fit->most_in_flight;
 	fit->service_s = curve->least_s;
-	if (has_flat_stretch(curve)) {
-		if (curve->high_s >= RISE * curve->least_s || rise_begins(curve, deviation_s)) {
+	if (has_flat_stretch(curve, deviation_s)) {
+		if (curve->high_s >= RISE * curve->least_s) {
 			fit_knee(curve, fit);
+			return;
+		}
+		all = with_rest(curve, loads, most_in_flight, INFINITY);
+		if (!rise_begins(&all, deviation_s))
+			all = with_rest(curve, loads, most_in_flight, LEAST_IN_REST);
+		if (rise_begins(&all, deviation_s)) {
+			fit_knee(&all, fit);
 			return;
 		}
 		fit->kind = PEER_FIT_FLAT;
@@ -282,7 +365,9 @@ struct peer_fit peer_fit(const struct peer_load loads[IOP_IN_FLIGHT_BINS], uint3
 	struct peer_fit fit = {.service_s = NAN, .capacity_per_s = INFINITY};
 
 	collect(loads, most_in_flight, &curve, &fit);
-	classify(&curve, deviation_s, &fit);
+	classify(&curve, loads, most_in_flight, deviation_s, &fit);
+	if (fit.kind == PEER_FIT_KNEE)
+		fit.regularity = regularity(loads, deviation_s, fit.service_s);
 	return fit;
 }
 

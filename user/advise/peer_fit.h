@@ -27,6 +27,7 @@ struct peer_fit {
 	uint32_t most_in_flight;   /* where it was seen */
 	bool minor;	       /* too little of a request to matter: set by who knows the request */
 	double mean_latency_s; /* over all operations; NAN without any */
+	double regularity;     /* of its service, as in closed_network.h; 0 unless KNEE */
 };
 
 /*

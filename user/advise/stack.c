@@ -515,7 +515,9 @@ char *stack_source(const struct stack *stack, const struct kappa *kappa)
 	else if (!kappa->guessed)
 		n = asprintf(&text, "published pairs: %s", cost_source(c->framework));
 	else
-		n = asprintf(&text, "a prior, for nothing of the stack was recognised%s",
-			     c->calibrated ? "; costs of the loop measured here" : "");
+		n = asprintf(
+			&text,
+			"a prior, for no server, framework or client of known cost was recognised%s",
+			c->calibrated ? "; costs of the loop measured here" : "");
 	return n < 0 ? NULL : text;
 }

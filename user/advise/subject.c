@@ -15,7 +15,8 @@
  *				takes W = rate h^2 / (1 - rate h) (M/M/1), so h = (sqrt(r^2 W^2 +
  *				4 r W) - r W) / 2r. Exact for exponential holds, and for a lock that
  *				is never free it gives 1 / rate, whatever its distribution. Not
- *				where an interpreter lock explains the waiting: that is CPU.
+ *				where an interpreter lock explains the waiting: that is CPU; nor
+ *				where threads of one request wait for one another.
  *
  * What is 0 in the snapshot is not known; each such gap is an assumption that is named.
  */
@@ -34,6 +35,7 @@
 #define INTERPRETER_BUSY .5 /* of a processor per process: its lock explains lock waits */
 #define MINOR_PEER .05	    /* of operations and of waiting */
 #define LEAST_CPUS .1
+#define SIDE_BY_SIDE .1 /* of the requests' waits */
 #define FULL .95	/* of their time: always busy */
 #define HEAVY_STEPS 2e6 /* of closed networks in a bootstrap */
 #define REPLICATES 1000
@@ -156,6 +158,11 @@ double subject_wait_s(const struct subject *s)
 	return x->requests > 0 ? wait_s / x->requests : NAN;
 }
 
+bool subject_side_by_side(const struct subject *s)
+{
+	return 1 - derive_apart(s->service) > SIDE_BY_SIDE;
+}
+
 /* ---- locks ---- */
 
 static double hold_s(double rate_per_s, double wait_s)
@@ -178,6 +185,10 @@ static double find_serial_s(struct subject *s)
 	if (!(wait_s > LOCK_MATTERS * service_s))
 		return 0;
 	if (e->interpreter_lock && e->threads > 1 && busy >= INTERPRETER_BUSY)
+		return 0;
+	/* Where threads work on a request side by side, one waits for what the others find out: no
+	 * queue. */
+	if (subject_side_by_side(s))
 		return 0;
 	sentences_add(&s->assumptions,
 		      "Its lock waits are for one lock %s, held for so long as makes such a queue.",
@@ -361,7 +372,7 @@ static void describe_what_if(struct subject *s)
 			      s->opts->memory_budget_bytes / 1e6);
 	if (s->opts->slo_p99_s > 0)
 		sentences_add(&s->what_if, "p99 latency of at most %g s", s->opts->slo_p99_s);
-	if (s->stack.change.another_language)
+	if (s->stack.change.another_language && !s->loops)
 		sentences_add(&s->assumptions,
 			      "%s is another language than the service's: what its CPU per request "
 			      "would be is a guess (--cpu-factor takes it when you know).",

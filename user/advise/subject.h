@@ -51,4 +51,7 @@ double subject_loops(const struct subject *s);
 /* Mean over all requests, in seconds: all that an event loop could wait for meanwhile. */
 double subject_wait_s(const struct subject *subject);
 
+/* Several threads work on a request at once, for more than a tenth of its waits. */
+bool subject_side_by_side(const struct subject *subject);
+
 #endif

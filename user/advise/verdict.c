@@ -8,14 +8,17 @@
  *
  * Some things differ from model.md 2.6, for a reason each. The spread that asks for more data is
  * that of the gain at kappa = 1: an unknown kappa alone makes the other one +-27 %, and watching
- * longer would not help; that is borderline, with kappa named. And do-not-migrate does not hold
- * where tuning gains: then there is something better to say. And workers that do not fit into
+ * longer would not help; that is borderline, with kappa named. It asks for more only where nothing
+ * else holds: what holds at the worse ends of wide intervals is known. And do-not-migrate does not
+ * hold where tuning gains: then there is something better to say. And workers that do not fit into
  * memory are a reason only where async needs less of it: a few large processes that compute do not;
  * and memory decides by itself only where workers would need four times what there is; and no
  * memory saved makes a migration of a gain below 1.1 over the best workers that fit. What a peer
  * was never seen to do does not stop the advice to try more workers. A service is async when most
  * of its requests are read by event loops, not 5 % of them: the proof is by thread, not by request.
- * Requests are 500 of those counted; the sample, which only has to show how they vary, 100.
+ * Requests are 500 of those counted; the sample, which only has to show how they vary, 100. And
+ * many threads that compute in turns are hardly busy each: idle is what uses neither workers nor
+ * processors.
  */
 #include "advise/verdict.h"
 
@@ -101,6 +104,7 @@ struct verdict_thresholds verdict_defaults(void)
 		.lag_s = .050,
 		.lag_share = .1,
 		.no_need = .5,
+		.long_cpu_s = .050,
 	};
 }
 
@@ -143,13 +147,18 @@ static bool known(const struct interval *i)
 	return isfinite(i->estimate) && isfinite(i->lo) && isfinite(i->hi) && i->estimate > 0;
 }
 
+static bool latencies_known(const struct verdict_facts *f)
+{
+	return isfinite(f->p99_ratio) && isfinite(f->lag_p99_s) && isfinite(f->p99_s);
+}
+
+/* Where nobody can know latencies, what else is known decides. */
 static bool all_known(const struct verdict_facts *f)
 {
 	return known(&f->async_over_now) && known(&f->tuned_over_now) &&
 	       known(&f->async_over_tuned) && known(&f->overlap) && isfinite(f->closure) &&
-	       isfinite(f->losses) && isfinite(f->busy) && isfinite(f->break_even) &&
-	       isfinite(f->kappa) && f->kappa > 0 && isfinite(f->p99_ratio) &&
-	       isfinite(f->lag_p99_s) && isfinite(f->p99_s);
+	       isfinite(f->losses) && isfinite(f->in_use) && isfinite(f->break_even) &&
+	       isfinite(f->kappa) && f->kappa > 0 && (f->side_by_side || latencies_known(f));
 }
 
 /* ---- the rules: each says whether it holds, and leaves its reasons if so ---- */
@@ -166,21 +175,12 @@ static bool already_async(const struct verdict_facts *f, const struct verdict_th
 	loop |= because(v, f->pooled, REASON_POOL, 0, 0);
 	(void)because(v, f->pooled && f->busy >= POOL_TAKEN, REASON_POOL_FULL, f->busy, POOL_TAKEN);
 	loop |= because(v, f->overlapping, REASON_RUNTIME, 0, 0);
-	if (loop)
-		(void)because(v, f->blocking_calls > 0, REASON_BLOCKING_CALLS, f->blocking_calls,
-			      0);
-	return loop;
-}
-
-static double spread(const struct interval *i)
-{
-	return (i->hi - i->lo) / 2 / i->estimate;
-}
-
-/* Of what the sample says: what a peer was never seen to do is a rule of its own. */
-static double sampled_spread(const struct verdict_facts *f)
-{
-	return spread(known(&f->all.overlap) ? &f->all.overlap : &f->overlap);
+	if (!loop)
+		return false;
+	(void)because(v, f->blocking_calls > 0, REASON_BLOCKING_CALLS, f->blocking_calls, 0);
+	(void)because(v, f->loop_cpu_p99_s >= t->long_cpu_s, REASON_LONG_CPU, f->loop_cpu_p99_s,
+		      t->long_cpu_s);
+	return true;
 }
 
 /*
@@ -221,9 +221,7 @@ static bool data_is_poor(const struct verdict_facts *f, const struct verdict_thr
 	poor |= because(v, fabs(f->closure - 1) > t->closure_error, REASON_CLOSURE, f->closure,
 			t->closure_error);
 	poor |= because(v, f->losses > t->losses, REASON_LOSSES, f->losses, t->losses);
-	poor |= because(v, f->busy < t->least_busy, REASON_IDLE, f->busy, t->least_busy);
-	poor |= because(v, sampled_spread(f) > t->spread, REASON_SPREAD, sampled_spread(f),
-			t->spread);
+	poor |= because(v, f->in_use < t->least_busy, REASON_IDLE, f->in_use, t->least_busy);
 	/* Only while a processor is the limit does the bound say what async would do. */
 	poor |= because(v, f->async.limit == ASYNC_CPU && estimators_differ(f) > t->estimators,
 			REASON_ESTIMATORS, estimators_differ(f), t->estimators);
@@ -251,10 +249,17 @@ static bool long_wait(const struct verdict_facts *f, const struct verdict_thresh
 		       f->async_over_tuned.lo, t->least_over_tuned);
 }
 
-/* Async gains, but nothing of it by waiting less: another stack would gain the same. */
+/* Hardly anything is gained by waiting less: what async gains, another stack would. Here the
+ * estimate counts: a gain is async's if it is more likely so than not. */
+static bool is_the_stacks(const struct verdict_facts *f, const struct verdict_thresholds *t)
+{
+	return f->overlap.estimate < t->noise;
+}
+
 static bool only_stack(const struct verdict_facts *f, const struct verdict_thresholds *t)
 {
-	return f->overlap.hi < t->noise && f->async_over_now.hi >= t->noise;
+	return is_the_stacks(f, t) && f->async_over_now.hi >= t->noise &&
+	       gain_overlap_half_width(&f->overlap, &f->all) <= t->spread;
 }
 
 static void why_not(const struct verdict_facts *f, const struct verdict_thresholds *t,
@@ -283,14 +288,14 @@ static bool do_not_migrate(const struct verdict_facts *f, const struct verdict_t
 {
 	struct verdict unused = {.n_reasons = 0};
 
-	if (f->memory_saving >= t->memory_saving || f->tuned_over_now.lo >= t->tuned ||
-	    too_many(f, t, &unused))
+	if (f->tuned_over_now.lo >= t->tuned || too_many(f, t, &unused))
 		return false;
+	/* Whatever memory that saves: the workers that fit do nearly as much on that stack. */
 	if (only_stack(f, t)) {
-		add(v, REASON_STACK, f->overlap.hi, f->kappa);
+		add(v, REASON_STACK, f->overlap.estimate, t->noise);
 		return true;
 	}
-	if (f->async_over_now.hi >= t->noise)
+	if (f->memory_saving >= t->memory_saving || f->async_over_now.hi >= t->noise)
 		return false;
 	why_not(f, t, v);
 	add(v, REASON_GAIN_AT_MOST, f->async_over_now.hi, t->noise);
@@ -316,7 +321,7 @@ static bool worth_it(const struct verdict_facts *f, const struct verdict_thresho
 {
 	bool clear = f->async_over_tuned.lo >= t->over_tuned, limited = f->wanted > f->allowed;
 
-	if (f->async_over_now.lo < t->worth || (!clear && !limited) ||
+	if (f->async_over_now.lo < t->worth || is_the_stacks(f, t) || (!clear && !limited) ||
 	    f->async_over_tuned.lo < t->least_over_tuned)
 		return false;
 	add(v, REASON_GAIN_AT_LEAST, f->async_over_now.lo, t->worth);
@@ -351,8 +356,18 @@ static bool migrate(const struct verdict_facts *f, const struct verdict_threshol
 {
 	if (f->p99_ratio > t->p99_ratio || !worth_it(f, t, v))
 		return false;
-	add(v, REASON_P99, f->p99_ratio, t->p99_ratio);
+	if (isfinite(f->p99_ratio))
+		add(v, REASON_P99, f->p99_ratio, t->p99_ratio);
 	return true;
+}
+
+/* Nothing holds at the worse ends of the intervals, and they are wide by what was seen. */
+static bool too_wide(const struct verdict_facts *f, const struct verdict_thresholds *t,
+		     struct verdict *v)
+{
+	double spread = gain_overlap_half_width(&f->overlap, &f->all);
+
+	return because(v, spread > t->spread, REASON_SPREAD, spread, t->spread);
 }
 
 static bool borderline(const struct verdict_facts *f, const struct verdict_thresholds *t,
@@ -376,6 +391,7 @@ static const struct {
 	{VERDICT_MIGRATE_SPLIT_CPU, split_cpu},
 	{VERDICT_MIGRATE, migrate},
 	{VERDICT_MIGRATE, long_wait},
+	{VERDICT_NOT_ENOUGH_DATA, too_wide},
 	{VERDICT_BORDERLINE, borderline},
 };
 
@@ -438,7 +454,7 @@ static void add_context(const struct verdict_facts *f, const struct verdict_thre
 {
 	(void)because(v, f->full_utilisation > 0, REASON_UTILISATION, f->full_utilisation,
 		      capacity_break_even(f->full_utilisation));
-	(void)because(v, f->busy < t->no_need, REASON_NO_NEED, f->busy, t->no_need);
+	(void)because(v, f->in_use < t->no_need, REASON_NO_NEED, f->in_use, t->no_need);
 	(void)because(v, f->truncated > t->truncated, REASON_TRUNCATED, f->truncated, 0);
 }
 

@@ -39,7 +39,9 @@ struct verdict_facts {
 	double shared_threads;	 /* requests read by threads proven to be event loops */
 	bool pooled;		 /* one thread reads requests for a pool of others */
 	bool overlapping;	 /* its runtime overlaps waits of itself: Go, Node */
+	bool side_by_side;	 /* several threads work on a request: no latencies are simulated */
 	uint32_t blocking_calls; /* kinds of them that matter: 5 ms each or 1 % of loop time */
+	double loop_cpu_p99_s;	 /* of a request on an event loop; NAN: not on one */
 	/* what makes all else undefined; REASON_UNDEFINED: nothing that has a name */
 	enum reason missing;
 	uint64_t requests; /* completed */
@@ -48,6 +50,7 @@ struct verdict_facts {
 	double closure;	   /* of the requests' time, how much is accounted for */
 	double losses;	   /* events lost */
 	double busy;	   /* rho_w: of the workers' time */
+	double in_use;	   /* the same, or of the processors it can run on, if that is more */
 	/* u as measured while all workers were busy, others' CPU for their requests included; NAN
 	 * when they never were: not compared then */
 	double utilisation;
@@ -89,8 +92,9 @@ struct verdict_thresholds {
 	double tuned;		 /* a gain from this on is worth tuning */
 	double over_tuned;	 /* what async must gain over tuned workers to be a clear win */
 	double least_over_tuned; /* and what it must gain for any migration */
+	double long_cpu_s;	 /* of a request on an event loop */
 	double p99_ratio, lag_s, lag_share; /* lag: the smaller of seconds and share of p99 */
-	double no_need;			    /* rho_w below which there is no throughput problem */
+	double no_need;			    /* in use below this: no throughput problem */
 };
 
 /* Those of model.md 2.6. */

@@ -128,15 +128,26 @@ static char *short_name(const struct options *options)
 	return text ? text_truncate(text, NAME_COLUMNS) : NULL;
 }
 
-static int wait_for_processes(struct observation *o, const struct options *options)
+static int wait_for_processes(struct observation *o, const struct options *options,
+			      struct probe_error *ret_error)
 {
+	char whom[32] = "the service";
 	int r;
 
 	r = watch_open(&o->watch);
-	for (size_t i = 0; i < options->n_pids && r == 0; i++)
+	for (size_t i = 0; i < options->n_pids && r == 0; i++) {
+		(void)snprintf(whom, sizeof(whom), "process %d", (int)options->pids[i]);
 		r = watch_add_process(&o->watch, options->pids[i]);
+	}
 	if (r == 0 && options->selectors.n > 0)
 		r = watch_look_every(&o->watch, LOOK_EVERY_NS);
+	if (r == 0)
+		return 0;
+	ret_error->exit_status = EXIT_STATUS_FAILED;
+	(void)snprintf(ret_error->cause, sizeof(ret_error->cause), "cannot wait for %s to end: %s",
+		       whom, strerror(-r));
+	(void)snprintf(ret_error->fix, sizeof(ret_error->fix), "%s",
+		       r == -ESRCH ? "look its PID up again" : "Linux 5.3 or later can");
 	return r;
 }
 
@@ -159,15 +170,9 @@ static int attach(struct observation *o, const struct options *options,
 	int r;
 
 	o->name = short_name(options);
-	r = wait_for_processes(o, options);
-	if (r < 0) {
-		ret_error->exit_status = EXIT_STATUS_FAILED;
-		(void)snprintf(ret_error->cause, sizeof(ret_error->cause),
-			       "cannot wait for the service to end: %s", strerror(-r));
-		(void)snprintf(ret_error->fix, sizeof(ret_error->fix), "%s",
-			       r == -ESRCH ? "look its PID up again" : "Linux 5.3 or later can");
+	r = wait_for_processes(o, options, ret_error);
+	if (r < 0)
 		return r;
-	}
 	return probe_open(&opts, &o->probe, ret_error);
 }
 

@@ -286,6 +286,7 @@ int service_merge_figures(struct service *dst, const struct service *src)
 	dst->moments.xy += src->moments.xy;
 	dst->cpu_ns += src->cpu_ns;
 	dst->cpu_observed_ns += src->cpu_observed_ns;
+	dst->peer_cpu_ns += src->peer_cpu_ns;
 	/* An interval without requests knows no workers of a service that starts a thread for each.
 	 */
 	if (src->workers.count) {

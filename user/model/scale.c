@@ -94,6 +94,7 @@ void service_scale(struct service *service, double requests, double threads)
 	for (int i = 0; i < PART_COUNT; i++)
 		scale_dist(&service->parts[i], requests);
 	scale(&service->overlapped_io_ns, requests);
+	scale(&service->peer_cpu_ns, requests);
 	scale_pauses(service->pauses, requests);
 	service->moments.xx *= requests * requests;
 	service->moments.yy *= requests * requests;

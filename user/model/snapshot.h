@@ -205,6 +205,9 @@ struct service {
 	uint64_t cpu_ns;
 	/* the same as seen by the probes; the two must agree within 1 % */
 	uint64_t cpu_observed_ns;
+	/* what threads of peers on this machine, that may run on no other processors than it, ran
+	 * for its operations: those that these woke, not those that they may have handed it to */
+	uint64_t peer_cpu_ns;
 	struct workers workers;
 	struct evidence evidence;
 	struct surroundings surroundings;

@@ -248,6 +248,19 @@ static int name_services(struct probe *probe, const struct probe_opts *opts,
 	return 0;
 }
 
+/* The programs have counted since each was attached: of that the first interval has nothing, but
+ * for what is lost to it, too. */
+static int begin_interval(struct probe *probe)
+{
+	_cleanup_(snapshot_freep) struct snapshot *before = NULL;
+	int r;
+
+	r = probe_read(probe, &before);
+	for (unsigned int i = 0; i < LOSS_COUNT && r == 0; i++)
+		probe_note_loss(probe, (enum loss)i, before->losses[i]);
+	return r;
+}
+
 static int open_into(struct probe *probe, const struct probe_opts *opts, struct probe_error *error)
 {
 	struct programs_opts programs = {
@@ -298,7 +311,7 @@ static int open_into(struct probe *probe, const struct probe_opts *opts, struct 
 	probe->skel->bss->observing = 1;
 	probe->interval_start_ns = clock_monotonic_ns();
 	probe->interval_start_unix_ns = clock_unix_ns();
-	return 0;
+	return begin_interval(probe);
 }
 
 int probe_open(const struct probe_opts *opts, struct probe **ret_probe,

@@ -126,6 +126,13 @@ static unsigned int hist_copies(unsigned int n_services)
 	return copies;
 }
 
+static unsigned int cpu_words(void)
+{
+	int cpus = libbpf_num_possible_cpus();
+
+	return cpus > 0 ? ((unsigned int)cpus + 63) / 64 : 1;
+}
+
 static int set_sizes(struct ioprof_bpf *skel, const struct programs_opts *opts)
 {
 	const struct {
@@ -175,6 +182,7 @@ static int configure(struct ioprof_bpf *skel, const struct programs_opts *opts)
 	skel->rodata->has_task_pt_regs = opts->kernel->task_pt_regs;
 	skel->rodata->has_readable_event = opts->kernel->readable_event;
 	skel->rodata->service_count = opts->n_services;
+	skel->rodata->cpu_words = cpu_words();
 	skel->rodata->peer_rows = opts->n_services + opts->max_peers;
 	skel->bss->trace_budget = trace_rows(opts->n_services) / (TRACE_LIMITS * opts->n_services);
 	syscalls_fill_kinds((unsigned char *)skel->rodata->syscall_kinds);

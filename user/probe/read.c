@@ -63,6 +63,7 @@ static void take_requests(struct iop_totals *past, const struct iop_totals *now,
 	service->moments.xx = (double)TAKE_COUNTER(past, now, xx) * unit2;
 	service->moments.yy = (double)TAKE_COUNTER(past, now, yy) * unit2;
 	service->moments.xy = (double)TAKE_COUNTER(past, now, xy) * unit2;
+	service->peer_cpu_ns = TAKE_COUNTER(past, now, peer_cpu_ns);
 	evidence->opened_by_loop = TAKE_COUNTER(past, now, opened_by_loop);
 	evidence->opened_by_worker = TAKE_COUNTER(past, now, opened_by_worker);
 	evidence->handed_off = TAKE_COUNTER(past, now, handed_off);
@@ -196,6 +197,7 @@ static int note_service(struct service *service)
 {
 	double wall = (double)service->service_time.sum_ns;
 	const struct evidence *evidence = &service->evidence;
+	bool loops = evidence->opened_by_loop > evidence->opened_by_worker;
 
 	if (wall <= 0)
 		return 0;
@@ -208,19 +210,26 @@ static int note_service(struct service *service)
 			    : "Part of the requests' time is unattributed: nothing the threads did while they were "
 			      "open shows what it was for."))
 		return -ENOMEM;
-	if (evidence->opened_by_loop > evidence->opened_by_worker &&
+	if (loops &&
 	    service_add_note(
 		    service,
 		    "On an event loop, which request a piece of work belongs to is inferred from the order of "
 		    "messages: means hold, percentiles of the parts are estimates."))
 		return -ENOMEM;
-	if (evidence->opened_by_loop > evidence->opened_by_worker &&
-	    service->requests.operations == 0 && evidence->handed_off == 0 &&
+	if (loops && service->requests.operations == 0 && evidence->handed_off == 0 &&
 	    (double)service->parts[PART_OVERLAPPED].sum_ns > 0.5 * wall &&
 	    service_add_note(
 		    service,
 		    "Most of the requests' time passes while their event loop serves others or sleeps, without "
 		    "an operation outstanding: timers, or requests queueing for the loop."))
+		return -ENOMEM;
+	if (loops && service->requests.operations > 0 && evidence->handed_off == 0 &&
+	    (double)service->parts[PART_OVERLAPPED].sum_ns - (double)service->overlapped_io_ns >
+		    0.3 * wall &&
+	    service_add_note(
+		    service,
+		    "Much of the requests' time passes without an operation of theirs outstanding: they wait "
+		    "within the process, as for a free connection of a pool, or queue for the loop."))
 		return -ENOMEM;
 	return 0;
 }

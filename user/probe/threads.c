@@ -5,29 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <uthash.h>
-
 #include "base/cleanup.h"
-
-struct identity {
-	uint64_t start_time;
-	uint32_t tid, padding;
-};
-
-/* What a thread had done by the update before. */
-struct past {
-	struct identity identity;
-	uint64_t observed_ns, idle_ns, cpu_ns, cpu_observed_ns, run_queue_ns;
-	uint32_t service;
-	bool serving; /* it had read a request */
-	bool alive;   /* it is among the records */
-	UT_hash_handle hh;
-};
 
 struct threads {
 	struct iop_thread_record *records; /* by service, process, thread */
 	size_t n;
-	struct past *past; /* the update before */
+	struct iop_thread_record *past; /* the update before, in the same order */
+	size_t n_past;
 };
 
 struct threads *threads_new(void)
@@ -35,21 +19,11 @@ struct threads *threads_new(void)
 	return calloc(1, sizeof(struct threads));
 }
 
-static void forget(struct threads *threads)
-{
-	struct past *past, *next;
-
-	HASH_ITER(hh, threads->past, past, next) {
-		HASH_DEL(threads->past, past);
-		free(past);
-	}
-}
-
 void threads_free(struct threads *threads)
 {
 	if (!threads)
 		return;
-	forget(threads);
+	free(threads->past);
 	free(threads->records);
 	free(threads);
 }
@@ -65,58 +39,34 @@ static int compare_records(const void *a, const void *b)
 	return x->tid < y->tid ? -1 : x->tid > y->tid;
 }
 
-/* Out of memory leaves a thread without a past: its whole life then counts as this interval's. */
-static void remember(struct threads *threads)
+/* The same thread among other records, or NULL. Its number may be another's by now. */
+static const struct iop_thread_record *find_in(const struct iop_thread_record *records, size_t n,
+					       const struct iop_thread_record *thread)
 {
-	const struct iop_thread_record *record;
-	struct past *past;
+	const struct iop_thread_record *found;
 
-	forget(threads);
-	for (size_t i = 0; i < threads->n; i++) {
-		record = &threads->records[i];
-		past = calloc(1, sizeof(*past));
-		if (!past)
-			return;
-		past->identity.start_time = record->start_time;
-		past->identity.tid = record->tid;
-		past->observed_ns = record->observed_ns;
-		past->idle_ns = record->idle_ns;
-		past->cpu_ns = record->cpu_ns;
-		past->cpu_observed_ns = record->cpu_observed_ns;
-		past->run_queue_ns = record->run_queue_ns;
-		past->service = record->service;
-		past->serving = record->requests > 0;
-		HASH_ADD(hh, threads->past, identity, sizeof(past->identity), past);
-	}
+	if (!n)
+		return NULL;
+	found = bsearch(thread, records, n, sizeof(*records), compare_records);
+	return found && found->start_time == thread->start_time ? found : NULL;
 }
 
-static struct past *find_past(const struct threads *threads, const struct iop_thread_record *thread)
+/* What a thread had done by the update before, or NULL. */
+static const struct iop_thread_record *find_past(const struct threads *threads,
+						 const struct iop_thread_record *thread)
 {
-	struct identity id = {.start_time = thread->start_time, .tid = thread->tid};
-	struct past *past = NULL;
-
-	/* NOLINTBEGIN(clang-analyzer-core.UndefinedBinaryOperatorResult): it loses uthash's bytes
-	 */
-	HASH_FIND(hh, threads->past, &id, sizeof(id), past);
-	/* NOLINTEND(clang-analyzer-core.UndefinedBinaryOperatorResult) */
-	return past;
+	return find_in(threads->past, threads->n_past, thread);
 }
 
 void threads_update(struct threads *threads, struct iop_thread_record *records, size_t n)
 {
-	struct past *past;
-
-	remember(threads);
-	free(threads->records);
+	free(threads->past);
+	threads->past = threads->records;
+	threads->n_past = threads->n;
 	if (n)
 		qsort(records, n, sizeof(*records), compare_records);
 	threads->records = records;
 	threads->n = n;
-	for (size_t i = 0; i < n; i++) {
-		past = find_past(threads, &records[i]);
-		if (past)
-			past->alive = true;
-	}
 }
 
 void threads_cpu(const struct threads *threads, uint32_t service, uint64_t *ret_ns,
@@ -175,8 +125,9 @@ int threads_processes(const struct threads *threads, uint32_t service, pid_t fir
 struct process {
 	const struct iop_thread_record *threads;
 	size_t n;
-	size_t serving; /* threads that have read a request */
-	size_t pooled;	/* threads that work on requests others read */
+	size_t serving;			    /* threads that have read a request */
+	size_t pooled;			    /* threads that work on requests others read */
+	size_t serving_loops, pooled_loops; /* of these, event loops */
 };
 
 static struct process next_process(const struct threads *threads, size_t i)
@@ -184,8 +135,12 @@ static struct process next_process(const struct threads *threads, size_t i)
 	struct process p = {.threads = threads->records + i};
 
 	for (; i + p.n < threads->n && p.threads[p.n].tgid == p.threads[0].tgid; p.n++) {
+		bool loop = p.threads[p.n].loop;
+
 		p.serving += p.threads[p.n].requests > 0;
 		p.pooled += p.threads[p.n].pooled;
+		p.serving_loops += loop && p.threads[p.n].requests > 0;
+		p.pooled_loops += loop && p.threads[p.n].pooled;
 	}
 	return p;
 }
@@ -203,12 +158,21 @@ static bool named_like(const struct process *p, const struct iop_thread_record *
 	return false;
 }
 
+/* An event loop that reads requests for threads that wait: it takes none of them itself. */
+static bool is_front(const struct process *p, const struct iop_thread_record *thread, bool pooled)
+{
+	return thread->loop &&
+	       (pooled && p->pooled ? p->pooled > p->pooled_loops : p->serving > p->serving_loops);
+}
+
 /* Whether a thread of a process that serves is one of its workers. pooled: requests are handed to a
  * pool. */
 static bool is_worker(const struct process *p, const struct iop_thread_record *thread, bool pooled)
 {
 	bool first = thread->tid == thread->tgid;
 
+	if (is_front(p, thread, pooled))
+		return false;
 	if (pooled && p->pooled)
 		return thread->pooled ||
 		       (!first && !thread->requests && named_like(p, thread, true));
@@ -244,7 +208,7 @@ static void count_worker(const struct threads *threads, const struct iop_thread_
 			 struct workers *workers)
 {
 	uint64_t observed = thread->observed_ns, idle = thread->idle_ns;
-	const struct past *past = find_past(threads, thread);
+	const struct iop_thread_record *past = find_past(threads, thread);
 
 	if (past) {
 		observed -= past->observed_ns < observed ? past->observed_ns : observed;
@@ -260,10 +224,12 @@ static void count_ended(const struct threads *threads, uint32_t service,
 			const struct ended_workers *ended, struct workers *workers)
 {
 	uint64_t wall = ended->wall_ns, idle = ended->idle_ns;
-	const struct past *past, *next;
+	const struct iop_thread_record *past;
 
-	HASH_ITER(hh, threads->past, past, next) {
-		if (past->service != service || !past->serving || past->alive)
+	for (size_t i = 0; i < threads->n_past; i++) {
+		past = &threads->past[i];
+		if (past->service != service || !past->requests ||
+		    find_in(threads->records, threads->n, past))
 			continue;
 		wall -= past->observed_ns < wall ? past->observed_ns : wall;
 		idle -= past->idle_ns < idle ? past->idle_ns : idle;
@@ -322,8 +288,8 @@ static uint64_t less(uint64_t a, uint64_t b)
 
 static struct lane lane_of(const struct threads *threads, const struct iop_thread_record *thread)
 {
-	static const struct past none;
-	const struct past *past = find_past(threads, thread);
+	static const struct iop_thread_record none;
+	const struct iop_thread_record *past = find_past(threads, thread);
 	struct lane lane = {
 		.pid = (pid_t)thread->tgid,
 		.tid = (pid_t)thread->tid,

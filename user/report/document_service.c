@@ -436,6 +436,8 @@ void document_read_service(const struct json_cursor *from, struct service *servi
 	read_moments(from, &service->moments);
 	service->cpu_ns = json_cursor_count(from, "cpu_total_ns");
 	service->cpu_observed_ns = json_cursor_count(from, "cpu_observed_ns");
+	if (json_cursor_has(from, "peer_cpu_ns"))
+		service->peer_cpu_ns = json_cursor_count(from, "peer_cpu_ns");
 	read_workers(from, &service->workers);
 	read_evidence(from, &service->evidence);
 	read_surroundings(from, service);

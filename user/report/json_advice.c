@@ -130,10 +130,10 @@ static json_t *precedent(const struct advice_precedent *p)
 json_t *json_advice(const struct advice *a)
 {
 	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:{s:o, s:o, s:o}, s:o, s:o, s:o, s:o, s:o, s:o, "
-			 "s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s}",
 			 "verdict", verdict_name(a->verdict),
 			 "reason", reason_name(a->n_reasons ? a->reasons[0].reason : REASON_COUNT),
-			 "headline", verdict_headline(a->verdict),
+			 "headline", advice_headline(a),
 			 "reasons", reasons(a),
 			 "gain", gain(a),
 			 "capacity_per_s",
@@ -155,5 +155,6 @@ json_t *json_advice(const struct advice *a)
 			 "error_budget", json_value_string_or_null(a->error_budget),
 			 "assumptions", json_value_strings(a->assumptions, a->n_assumptions),
 			 "what_if", json_value_strings(a->what_if, a->n_what_if),
-			 "seed", json_value_integer(a->seed));
+			 "seed", json_value_integer(a->seed),
+			 "target", a->target);
 }

@@ -306,7 +306,7 @@ json_t *json_service(const struct snapshot *s, const struct service *service,
 	bool no_traces = opts && opts->no_traces;
 
 	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o*, s:o, s:o, "
-			 "s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			 "name", json_value_string(service->name),
 			 "pids", pids(service),
 			 "concurrency_model", concurrency_name(derive_concurrency(service)),
@@ -323,6 +323,7 @@ json_t *json_service(const struct snapshot *s, const struct service *service,
 			 "cpu_total_s", json_value_seconds(service->cpu_ns),
 			 "cpu_total_ns", json_value_integer(service->cpu_ns),
 			 "cpu_observed_ns", json_value_integer(service->cpu_observed_ns),
+			 "peer_cpu_ns", json_value_integer(service->peer_cpu_ns),
 			 "blocking", blocking(service),
 			 "closure", json_value_real(derive_closure(service)),
 			 "peers", peers(service),

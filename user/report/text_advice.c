@@ -24,15 +24,30 @@ static void show_gain(struct page *page, const char *label, const char *name,
 			   figure_number(gain->lo).text, figure_number(gain->hi).text);
 }
 
+/* What would be changed of an event loop, so short that it fits a column; empty: nothing. */
+static void loop_change(const struct advice *a, char *ret_text, size_t size)
+{
+	*ret_text = '\0';
+	if (a->n_blocking)
+		(void)snprintf(ret_text, size, "without these");
+	else if (advice_has_target(a))
+		(void)snprintf(ret_text, size, "on %s", a->target);
+}
+
 static void show_gains(struct page *page, const struct advice *a)
 {
+	char change[32];
+
 	if (!isfinite(a->async_over_now.estimate))
 		return;
 	if (a->verdict == VERDICT_ALREADY_ASYNC) {
-		show_gain(page, "gain", "without these", &a->async_over_now);
-		show_gain(page, "", "loop/processor", &a->tuned_over_now);
+		loop_change(a, change, sizeof(change));
+		if (*change)
+			show_gain(page, "gain", change, &a->async_over_now);
+		show_gain(page, *change ? "" : "gain", "loop/processor", &a->tuned_over_now);
 		return;
 	}
+	page_line(page, "async here", "%s (--target)", a->target);
 	show_gain(page, "gain", "async over now", &a->async_over_now);
 	show_gain(page, "", "tuned over now", &a->tuned_over_now);
 	show_gain(page, "", "async over tuned", &a->async_over_tuned);
@@ -67,17 +82,22 @@ static bool same_plan(const struct advice *a)
 
 static void show_capacity(struct page *page, const struct advice *a)
 {
-	char now[48], tuned[48];
+	char now[48], tuned[48], change[32] = "async", async[96] = "";
 
 	if (!isfinite(a->now_per_s.estimate))
 		return;
 	plan_words(&a->now, now, sizeof(now));
 	plan_words(&a->tuned.plan, tuned, sizeof(tuned));
-	page_line(page, "capacity", "now %s/s (%s), tuned %s/s (%s), %s %s/s",
+	if (a->verdict == VERDICT_ALREADY_ASYNC)
+		loop_change(a, change, sizeof(change));
+	if (*change)
+		(void)snprintf(async, sizeof(async), ", %s%s %s/s", change,
+			       a->verdict == VERDICT_ALREADY_ASYNC && a->n_blocking ? " calls" : "",
+			       figure_number(a->async_per_s.estimate).text);
+	page_line(page, "capacity", "now %s/s (%s), tuned %s/s (%s)%s",
 		  figure_number(a->now_per_s.estimate).text, now,
 		  figure_number(a->tuned_per_s.estimate).text, same_plan(a) ? "the same" : tuned,
-		  a->verdict == VERDICT_ALREADY_ASYNC ? "without these calls" : "async",
-		  figure_number(a->async_per_s.estimate).text);
+		  async);
 }
 
 static void show_latency(struct page *page, const struct advice *a)
@@ -131,7 +151,7 @@ void text_advice(struct page *page, const char *name, const struct advice *a)
 	page_print(page, "\n");
 	if (name)
 		page_line(page, "service", "%s", name);
-	page_wrapped(page, STYLE_TITLE, "ADVICE", verdict_headline(a->verdict));
+	page_wrapped(page, STYLE_TITLE, "ADVICE", advice_headline(a));
 	show_list(page, "asked", a->what_if, a->n_what_if);
 	show_list(page, "because", a->sentences, a->n_reasons);
 	show_blocking(page, a);

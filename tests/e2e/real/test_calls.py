@@ -15,15 +15,14 @@ REQUESTS = 60 if GUEST else 300
 WARM_UP = 40
 
 
-@pytest.mark.vm
 @pytest.mark.parametrize("serve, close, model, waits_as, opened", [
     pytest.param(lambda to: servers.gunicorn_calls(to, "--preload", "--workers", "2"), True, "prefork", "network", 0,
-                 id="gunicorn-sync"),
+                 id="gunicorn-sync", marks=pytest.mark.matrix),
     pytest.param(lambda to: servers.gunicorn_calls(to, "--preload", "--workers", "2", ANEW=1), True, "prefork", "network",
-                 3, id="gunicorn-sync-anew"),
+                 3, id="gunicorn-sync-anew", marks=pytest.mark.matrix),
     pytest.param(lambda to: servers.gunicorn_calls(to, "--threads", "4"), False, "threads", "network", 0,
-                 id="gunicorn-gthread"),
-    pytest.param(servers.node, False, "event-loop", "overlapped", 0, id="node"),
+                 id="gunicorn-gthread", marks=pytest.mark.matrix),
+    pytest.param(servers.node, False, "event-loop", "overlapped", 0, id="node", marks=pytest.mark.matrix),
 ])
 def test_three_calls(serve, close, model, waits_as, opened, downstream):
     with serve(downstream) as server:

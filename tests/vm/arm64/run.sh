@@ -17,7 +17,7 @@ done
 
 # The libraries are the same for all kernels: those of the suite this is built for.
 libraries=$("$here/../kernel.sh" bookworm arm64 busybox-static libbpf-dev libelf-dev zlib1g-dev libcap-dev \
-	libjansson-dev libmicrohttpd-dev libcurl4-gnutls-dev libncurses-dev libcmocka-dev uthash-dev)
+	libjansson-dev libmicrohttpd-dev libcurl4-gnutls-dev libncurses-dev libcmocka-dev)
 kernel=$libraries
 [[ $suite == bookworm ]] || kernel=$("$here/../kernel.sh" "$suite" arm64)
 export IOPROF_ARM64_ROOT=$libraries/root
