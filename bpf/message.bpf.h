@@ -322,7 +322,7 @@ static __always_inline void server_send(struct conn *c, struct thread *t, u32 ti
 		t->adopted = false;
 	}
 	t->open = false;
-	t->slice_to = t->request == t->slice_request ? now : 0;
+	t->slice_answered = true;
 }
 
 /* Those it has woken since its last message were woken by this one. */

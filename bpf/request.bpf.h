@@ -70,9 +70,9 @@ static __always_inline void request_begin(struct conn *c, struct thread *t, u32 
 	thread_release(t);
 	t->request = request_number(now);
 	t->open = true;
-	t->slice_request = t->request;
-	t->slice_from = now;
-	t->slice_to = 0;
+	t->slice_request = t->slice_worked ? SEVERAL : t->request;
+	t->slice_read = true;
+	t->slice_answered = false;
 	if (!t->requests++)
 		serving_begins(t->service);
 	__builtin_memset(c->done_ns, 0, sizeof(c->done_ns));

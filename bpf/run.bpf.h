@@ -23,19 +23,24 @@
 
 #include "wait.bpf.h"
 
-/*
- * Of the `missing` ns of a slice that it did not run, what lies in the stretch it worked for
- * slice_request. Mostly it is one piece, when the hypervisor took the processor, and the longer
- * stretch is the one it has made longer.
- */
-static __always_inline s64 missing_of_request(const struct thread *t, s64 missing, u64 now)
+/* Whether what it does now is for requests. What lies before the first is not, nor what comes after
+ * an answer, but for event loops, which do little else. */
+static __always_inline bool thread_works(const struct thread *t)
 {
-	u64 from = t->slice_from > t->slice_start ? t->slice_from : t->slice_start;
-	u64 to = t->slice_to ? t->slice_to : now;
-	s64 mine = (s64)(to - from), others = (s64)(now - t->slice_start) - mine;
+	return t->open || t->adopted || t->loop || thread_is_pooled(t);
+}
 
-	if (mine >= others)
-		return missing < mine ? missing : mine;
+/*
+ * Of the `missing` ns that a thread did not run of a slice of so many, what lies in the stretches
+ * it worked for requests. Mostly it is one piece, when the hypervisor took the processor, and the
+ * longer stretch is the one it has made longer.
+ */
+static __always_inline s64 missing_of_requests(const struct thread *t, s64 missing, s64 slice)
+{
+	s64 worked = (s64)t->slice_worked, others = slice - worked;
+
+	if (worked >= others)
+		return missing < worked ? missing : worked;
 	return missing > others ? missing - others : 0;
 }
 
@@ -43,35 +48,37 @@ static __always_inline s64 missing_of_request(const struct thread *t, s64 missin
  * The scheduler's own account of the slice that ends: it also charges what it takes to leave the
  * idle loop for the thread, which lies before the switch, and leaves out what the hypervisor took.
  * What differs moves between CPU and run queue, as long as the request is the same: of one that has
- * been answered since, in the service's sums.
+ * been answered since, or of several, in the service's sums.
  */
 static __always_inline void correct_slice(struct thread *t, struct task_struct *task, u64 now)
 {
+	u64 start = t->slice_start;
 	struct iop_totals *totals;
-	s64 shift;
+	s64 slice, shift;
+	bool several;
 
-	if (!t->slice_start)
+	if (!start)
 		return;
-	shift = (s64)(task->se.sum_exec_runtime - t->slice_exec) - (s64)(now - t->slice_start);
+	slice = (s64)(now - start);
+	shift = (s64)(task->se.sum_exec_runtime - t->slice_exec) - slice;
 	if (shift > (s64)t->slice_runnable)
 		shift = (s64)t->slice_runnable;
+	t->slice_start = 0;
 	t->cpu_ns += shift;
 	t->run_queue_ns -= shift;
+	several = t->request != t->slice_request;
 	if (shift < 0)
-		shift = -missing_of_request(t, -shift, now);
-	else if (t->slice_from) /* what lies before the switch is not a request's that was read
-				   after it */
-		shift = 0;
-	t->slice_start = 0;
-	if (t->request != t->slice_request)
+		shift = -missing_of_requests(t, -shift, slice);
+	else if (t->slice_read || several) /* what lies before the switch is not a request's that
+					      was read after it */
 		return;
-	if (!t->slice_to) {
+	if (!t->slice_answered && !several) {
 		t->cost.ns[IOP_CPU] += shift;
 		t->cost.ns[IOP_RUN_QUEUE] -= shift;
 		return;
 	}
 	totals = totals_of(t->service);
-	if (totals && request_in_sample(t->request)) {
+	if (totals && (several ? in_sample(start) : request_in_sample(t->request))) {
 		__sync_fetch_and_add(&totals->sum_ns[IOP_CPU], shift);
 		__sync_fetch_and_add(&totals->sum_ns[IOP_RUN_QUEUE], -shift);
 	}
@@ -171,8 +178,8 @@ static __always_inline void slice_begin(struct thread *t, u64 wake, u64 now, u64
 	t->slice_exec = exec;
 	t->slice_runnable = now - wake;
 	t->slice_request = t->request;
-	t->slice_from = 0;
-	t->slice_to = 0;
+	t->slice_worked = 0;
+	t->slice_read = t->slice_answered = false;
 	t->run = RUN_ON_CPU;
 	t->since = now;
 }
@@ -249,6 +256,8 @@ static __always_inline void thread_charge(struct thread *t, u64 now)
 	}
 	ns = now - t->since;
 	t->cpu_ns += ns;
+	if (thread_works(t))
+		t->slice_worked += ns;
 	t->cost.ns[IOP_CPU] += ns;
 	thread_trace(t, IOP_CPU, TRACE_NO_PEER, ns);
 	t->since = now;

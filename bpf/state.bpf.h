@@ -75,6 +75,8 @@ struct early_wake {
 	bool by_pool; /* requests are handed to the waker */
 };
 
+#define SEVERAL (~0ULL) /* slice_request */
+
 struct thread {
 	u64 since;	/* start of the current run_state, or of the CPU slice not yet charged */
 	u64 woken;	/* when it was first made runnable; 0: still blocked */
@@ -87,8 +89,8 @@ struct thread {
 	u64 observed_since;
 	u64 slice_start, slice_exec; /* when it was switched in, and the scheduler's account then */
 	u64 slice_runnable;	     /* how long it was runnable before */
-	u64 slice_request;	     /* what it worked for then, or has read since */
-	u64 slice_from, slice_to;    /* when it has read and answered it since; 0: it has not */
+	u64 slice_request;	     /* what it worked for then, or has read since; or SEVERAL */
+	u64 slice_worked;	     /* how long it has worked for requests since */
 	u64 cpu_base;		     /* the scheduler's account when it was first seen */
 	u64 cpu_ns, idle_ns, run_queue_ns, requests;
 	u64 answered_cpu_ns; /* cpu_ns when it last answered a request; 0: not known */
@@ -102,18 +104,20 @@ struct thread {
 	u32 run;	  /* enum run_state */
 	u8 wait;	  /* enum wait_kind */
 	u8 wait_class;	  /* enum iop_part */
-	bool open;	  /* its request has not been answered yet by this thread */
-	bool adopted;	  /* its request was handed to it by one that works for it */
-	bool handed;	  /* it handed its request to another thread */
-	bool pooled;	  /* it works on requests that others read */
-	bool loop;	  /* proven to be an event loop */
-	bool green;  /* proven to run a scheduler of its own (goroutines): its futex waits are idle
-		      */
-	bool parked; /* its last message on a client-role socket would have blocked */
-	bool lock;   /* the futex it waits on is a lock */
-	bool plain;  /* it waits on it as glibc's mutexes do, not its condition variables and
-			semaphores, which wait by bit set */
-	bool slept;  /* since it last answered a request */
+	bool slice_read;  /* it has read slice_request since */
+	bool slice_answered;
+	bool open;    /* its request has not been answered yet by this thread */
+	bool adopted; /* its request was handed to it by one that works for it */
+	bool handed;  /* it handed its request to another thread */
+	bool pooled;  /* it works on requests that others read */
+	bool loop;    /* proven to be an event loop */
+	bool green;   /* proven to run a scheduler of its own (goroutines): its futex waits are idle
+		       */
+	bool parked;  /* its last message on a client-role socket would have blocked */
+	bool lock;    /* the futex it waits on is a lock */
+	bool plain;   /* it waits on it as glibc's mutexes do, not its condition variables and
+			 semaphores, which wait by bit set */
+	bool slept;   /* since it last answered a request */
 	bool leftover; /* it has read what may be the rest of the last request, or the next one */
 	bool taken;    /* the first of two programs has seen its message (preempted.bpf.c) */
 	bool busy;     /* its state is being changed: an interrupt above it must leave it alone */

@@ -36,9 +36,10 @@ __noinline int thread_renew(struct thread *t)
 	t->woken = t->deadline = t->early.at = t->woken_ran = 0;
 	t->request = t->handoff = t->pending_ns = t->pending = 0;
 	t->answered_cpu_ns = 0;
-	t->slice_start = t->slice_request = t->slice_from = t->slice_to = 0;
+	t->slice_start = t->slice_request = t->slice_worked = 0;
 	cost_clear(&t->cost);
 	t->open = t->adopted = t->handed = false;
+	t->slice_read = t->slice_answered = false;
 	t->parked = t->leftover = t->full = t->lock = t->taken = false;
 	t->asked = t->answering = 0;
 	t->resumed.n = 0;

@@ -3,7 +3,8 @@
 
 All numbers of workers run side by side, one of them under load at a time, and are profiled in turns, in another order
 each round. What is compared is each prediction over the mean of its round, so that a machine that changes its speed
-from one minute to the next does not count as a difference between them.
+from one minute to the next does not count as a difference between them; and the same times what a fixed piece of work
+took on the service's core meanwhile, so that one that changes it within seconds does not either.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ import json
 import math
 import random
 import statistics
+import subprocess
 
 import measure
 import table
@@ -19,8 +21,33 @@ import twins
 WORKERS = ((1, 1), (3, 1), (8, 1))  # C, 2 C + 1 and 8 C of the one core
 ENOUGH_REQUESTS = 300
 FIGURES = {"capacity": lambda row: table.capacity_of(row, "async"),
+           "capacity at one speed": lambda row: row["work_s"] * (table.capacity_of(row, "async") or 0),
            "CPU per request": table.cpu_of,
            "kappa": lambda row: (table.advice_of(row).get("kappa") or {}).get("estimate")}
+
+
+# 10,000 turns of interpreter work, some 0.5 ms, each 20 ms until its input ends: the mean of what they took.
+WORK = """
+import select, sys, time
+sys.path.insert(0, sys.argv[1])
+import work
+taken = []
+while not select.select([sys.stdin], [], [], 0.02)[0]:
+    begin = time.thread_time()
+    work.burn(10000)
+    taken.append(time.thread_time() - begin)
+print(sum(taken) / len(taken))
+"""
+
+
+@contextlib.contextmanager
+def fixed_work():
+    """Done beside the block, ahead of all else on the service's core. Yields a list for the seconds that it took."""
+    seconds = []
+    argv = twins.pinned(twins.SERVICE_CORE, "/usr/bin/python3", "-B", "-c", WORK, twins.SERVICES)
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield seconds
+        seconds.append(float(process.communicate()[0]))
 
 
 def rounds_of(case, variables, args):
@@ -39,9 +66,11 @@ def rounds_of(case, variables, args):
             for workers, share in order.sample(turns, len(turns)):
                 rate = share * capacities[workers]
                 seconds = round(min(max(ENOUGH_REQUESTS / rate, args.seconds), args.longest), 1)
-                document, _ = measure.profile(servers[workers], seconds, measure.connections_for(workers), rate, 0,
-                                              list(case.options))
-                rows.append({"case": case.name, "workers": workers, "load": share, "document": document})
+                with fixed_work() as taken:
+                    document, _ = measure.profile(servers[workers], seconds, measure.connections_for(workers), rate, 0,
+                                                  list(case.options))
+                rows.append({"case": case.name, "workers": workers, "load": share, "document": document,
+                             "work_s": taken[0]})
             rounds.append(rows)
     return rounds
 

@@ -205,7 +205,7 @@ def lines_of(case, pairs):
         now, tuned, kappa = gain_of(row, "async_over_now"), gain_of(row, "tuned_over_now"), estimate(
             advice_of(row).get("kappa"))
         score = {"now": error(now[0], measured.now) if now else None,
-                 "tuned": error(tuned[0], measured.tuned) if tuned else None,
+                 "tuned": error(tuned[0], measured.tuned) if tuned and found["tuned"] else None,
                  "kappa": error(kappa and kappa[0], measured.kappa),
                  "cpu": error(cpu_of(row), measured.cpu_s),
                  "oracle": error(again_of(row, "oracle"), measured.now),
@@ -220,7 +220,8 @@ def lines_of(case, pairs):
         cells = [case.name, f"{where[0]}x{where[1]}", f"{row['load']:.0%}", interval(now),
                  f"{measured.now:.2f}" + " *" * measured.load_limited + " ~" * (not score["steady"]),
                  percent(score["now"]), percent(score["cpu"]), interval(kappa), f"{measured.kappa:.2f}",
-                 percent(score["oracle"]), percent(score["default"]), interval(tuned), f"{measured.tuned:.2f}", percent(score["tuned"]),
+                 percent(score["oracle"]), percent(score["default"]), interval(tuned),
+                 f"{measured.tuned:.2f}" if found["tuned"] else "-", percent(score["tuned"]),
                  f"{naive_of(row):.1f}" if naive_of(row) else "-", score["verdict"] or "-", score["judged"]]
         yield cells, score
 
@@ -267,7 +268,7 @@ def summary(scores, spreads):
              "kappa: " + quantiles(s.get("kappa") for s in scores),
              "CPU per request when profiled, to that when measured: " + quantiles(s.get("cpu") for s in scores),
              "naive 1+B: " + quantiles(s.get("naive") for s in scores),
-             "tuned over now: " + quantiles(s.get("tuned") for s in scores)]
+             "tuned over now, where other workers than today's were advised: " + quantiles(s.get("tuned") for s in scores)]
     lines.append(f"taken again, as the machine had changed its speed meanwhile: {sum(s.get('taken', 1) > 1 for s in scores)} rows, "
                  f"of which marked ~, as it had each time: {sum(not s.get('steady', True) for s in scores)}")
     lines += latency_lines([s["latency"] for s in scores if s.get("latency")])

@@ -11,6 +11,7 @@ Durations on command lines are in microseconds, as in --help of the programs.
 """
 
 import json
+import os
 import signal
 import subprocess
 import tempfile
@@ -48,6 +49,11 @@ def cpu_s(pids):
     return sum(int((task / "schedstat").read_text().split()[0]) for pid in pids for task in tasks(pid)) / 1e9
 
 
+def stolen_s():
+    """What the hypervisor has taken of all processors so far."""
+    return int(Path("/proc/stat").read_text().split()[8]) / os.sysconf("SC_CLK_TCK")
+
+
 class Downstream(Program):
     """Answers calls; family: "tcp", "tcp6" or "unix"."""
 
@@ -70,6 +76,7 @@ class Service(Program):
     def __init__(self, *args, family="tcp", processor=None):
         self.sockets = tempfile.TemporaryDirectory(prefix="ioprof-")
         self.truth_path = Path(self.sockets.name) / "truth.json"
+        self.stolen_before_s = stolen_s()
         super().__init__("service", f"--listen={listen_address(family, self.sockets.name, 'service')}",
                          f"--truth={self.truth_path}", *args, processor=processor)
         self.address = self.read_address()
@@ -96,6 +103,7 @@ class Service(Program):
 
     def reset_truth(self):
         """Forgets the requests that started before; done once a truth asked for afterwards is written."""
+        self.stolen_before_s = stolen_s()
         self.process.send_signal(signal.SIGUSR2)
         self.read_truth()
 
@@ -103,7 +111,7 @@ class Service(Program):
         self.truth_path.unlink(missing_ok=True)
         self.process.send_signal(signal.SIGUSR1)
         ioprof_run.wait_until(self.truth_path.exists, what="the service's truth")
-        return json.loads(self.truth_path.read_text())
+        return {**json.loads(self.truth_path.read_text()), "stolen_s": stolen_s() - self.stolen_before_s}
 
     def truth(self, requests):
         """The service's truth once it has ended that many requests: the client may be a little ahead of it."""

@@ -186,6 +186,18 @@ static void test_extrapolation(void **state)
 	assert_verdict(&f, VERDICT_MIGRATE, REASON_GAIN_AT_LEAST);
 	f.extrapolation = NAN;
 	assert_verdict(&f, VERDICT_NOT_ENOUGH_DATA, REASON_PEER_UNKNOWN);
+	/* What another stack gains is the stack's, whether or not the peers do all of it. */
+	f = clear_win();
+	f.extrapolation = 2.5;
+	f.utilisation = .98;
+	f.kappa = .25;
+	f.break_even = 1.02;
+	f.overlap = around(1.02);
+	f.tuned_over_now = around(1);
+	f.async_over_now = f.async_over_tuned = around(4);
+	f.all = f.seen = ratios_of(&f);
+	f.seen.async_over_now = f.seen.async_over_tuned = around(1.7);
+	assert_verdict(&f, VERDICT_DO_NOT_MIGRATE, REASON_STACK);
 	/* More workers can be tried and taken back: that is the measurement. */
 	f = clear_win();
 	f.extrapolation = 10;

@@ -417,6 +417,8 @@ static struct verdict_facts believe(const struct verdict_facts *f, const struct 
 	changed.tuned_over_now = g->tuned_over_now;
 	changed.async_over_tuned = g->async_over_tuned;
 	changed.overlap = g->overlap;
+	if (g->async_over_now.estimate < f->all.async_over_now.estimate)
+		changed.async.limit = ASYNC_PEER;
 	return changed;
 }
 
