@@ -231,7 +231,7 @@ static double sampling_half_width(const struct gain *g)
 /* What the intervals of guessed or calibrated kappa were worth when real twins were measured:
  * docs/validation.md has the table. */
 #define VALIDATED                                                                          \
-	"; in tests with real twins 88 % of the gains measured lay within such intervals " \
+	"; in tests with real twins 90 % of the gains measured lay within such intervals " \
 	"(docs/validation.md)"
 
 static char *budget(struct sentences *w, const struct subject *s, const struct gain *g,
