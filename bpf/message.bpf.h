@@ -113,7 +113,8 @@ static __always_inline void wait_was_client(struct thread *t)
  * How many operations the service has in flight at a peer. One ends as the first byte of its answer
  * arrives, where that is told, else as it is read, or with its connection: one whose answer only
  * waits for a processor to be read does not keep the peer busy. The closing of an AF_UNIX socket
- * nothing shows: there, a thread that asks again has given up what it asked before.
+ * nothing shows: there, a thread that asks again has given up what it asked before, and what a
+ * blocking one asks is in flight until it is read.
  */
 static __always_inline void operation_ends(struct conn *c)
 {

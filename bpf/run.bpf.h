@@ -8,10 +8,11 @@
  *
  * Futex waits are the hard ones. They are locks, or waiting for work. A thread with a request of
  * its own open cannot wait for work, so its wait is a lock, and so is from then on every wait on
- * that address (the interpreter's lock, a mutex). A thread that waits elsewhere without a request
- * is idle; if a thread that works for a request wakes it, it has been handed that request and works
- * for it until it waits for work again. A thread with a request that was handed to it may wait for
- * either: for a lock if one of its like wakes it while that request goes on.
+ * that address (the interpreter's lock, a mutex), unless more are without a request. A thread that
+ * waits elsewhere without a request is idle; if a thread that works for a request wakes it, it has
+ * been handed that request and works for it until it waits for work again. A thread with a request
+ * that was handed to it may wait for either: for a lock if one of its like wakes it while that
+ * request goes on.
  *
  * Switches can be missing: the kernel skips a program that already runs on the same CPU, and some
  * kernels switch without saying so. A thread that does what only a running thread does has been

@@ -209,12 +209,15 @@ static __always_inline void other_is_woken(struct task_struct *task)
 	kind = syscall_kinds[call.number & (IOP_SYSCALLS - 1)];
 	if ((kind != IOP_KIND_SOCKET && kind != IOP_KIND_FILE) || !shares_processors(task))
 		return;
-	other = (struct other){.start = task->start_time, .ran = task->se.sum_exec_runtime};
+	other = (struct other){
+		.start = task->start_time, .ran = task->se.sum_exec_runtime, .window = window_open};
 	known = bpf_map_lookup_elem(&others, &pid);
-	if (known && known->start == other.start)
-		waker->woken_ran += other.ran - known->ran;
-	else if (other.start > waker->observed_since)
+	if (known && known->start == other.start) {
+		if (known->window == other.window)
+			waker->woken_ran += other.ran - known->ran;
+	} else if (other.start > window_opened) {
 		waker->woken_ran += other.ran;
+	}
 	bpf_map_update_elem(&others, &pid, &other, BPF_ANY);
 }
 

@@ -63,8 +63,9 @@ struct resumed {
 
 /* A thread that is not observed. */
 struct other {
-	u64 start; /* of the thread: with its number its identity */
-	u64 ran;   /* by the scheduler's account, when it was last woken */
+	u64 start;  /* of the thread: with its number its identity */
+	u64 ran;    /* by the scheduler's account, when it was last woken */
+	u64 window; /* in which that was */
 };
 
 /* A wake-up that was seen before the going to sleep, and what it said. */

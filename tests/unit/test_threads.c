@@ -52,6 +52,42 @@ static struct workers workers_of(const struct threads *threads, const struct end
 	return workers;
 }
 
+/* One process: threads that read requests, of which some are known to be event loops. */
+static uint32_t workers_among(size_t n, size_t loops)
+{
+	struct iop_thread_record *records = calloc(n, sizeof(*records));
+	struct threads *threads = threads_new();
+	const struct ended_workers none = {0};
+	uint32_t count;
+
+	assert_non_null(records);
+	assert_non_null(threads);
+	for (size_t i = 0; i < n; i++)
+		records[i] = (struct iop_thread_record){
+			.service = SERVICE,
+			.tid = (uint32_t)(100 + i),
+			.tgid = 100,
+			.parent_tgid = 1,
+			.start_time = 1,
+			.observed_ns = 1000 * MS,
+			.loop = i < loops,
+			.requests = 1,
+			.comm = "serves",
+		};
+	threads_update(threads, records, n);
+	count = workers_of(threads, &none).count;
+	threads_free(threads);
+	return count;
+}
+
+static void test_loops_not_yet_proven(void **state)
+{
+	(void)state;
+	assert_int_equal(workers_among(17, 17), 17);
+	assert_int_equal(workers_among(17, 16), 17); /* it has hardly served */
+	assert_int_equal(workers_among(17, 1), 16);  /* a front and who works for it */
+}
+
 static void test_what_was_done_since(void **state)
 {
 	struct threads *threads = threads_new();
@@ -123,6 +159,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_was_done_since),
 		cmocka_unit_test(test_number_is_taken_again),
+		cmocka_unit_test(test_loops_not_yet_proven),
 		cmocka_unit_test(test_none),
 	};
 

@@ -364,6 +364,12 @@ static void test_long_wait(void **state)
 	assert_int_equal(find(&f).verdict, VERDICT_BORDERLINE);
 	f.async_over_tuned.lo = 1.1;
 	assert_verdict(&f, VERDICT_MIGRATE, REASON_LONG_WAIT);
+	/* Where latencies cannot be simulated, what else is known decides. */
+	f.side_by_side = true;
+	f.p99_ratio = NAN;
+	assert_verdict(&f, VERDICT_MIGRATE, REASON_LONG_WAIT);
+	f.side_by_side = false;
+	f.p99_ratio = 1;
 	f.in_flight = 20;
 	f.needed_bytes = 120e9;
 	f.memory_saving = .9;

@@ -229,7 +229,9 @@ static struct verdict_facts facts_of(const struct snapshot *snapshot, const stru
 		.side_by_side = subject_side_by_side(s),
 		.overlapping = stack_has(service, "go") || stack_has(service, "node"),
 		.blocking_calls = advice_blocking_kinds(a),
-		.loop_cpu_p99_s = s->loops ? dist_quantile_s(&service->parts[PART_CPU], .99) : NAN,
+		.loop_cpu_p99_s = concurrency == CONCURRENCY_EVENT_LOOP && !stack_has(service, "go")
+					  ? dist_quantile_s(&service->parts[PART_CPU], .99)
+					  : NAN,
 		.missing = s->missing,
 		.requests = derive_requests_seen(snapshot, service),
 		.sampled = s->evidence.n_traces,
@@ -331,6 +333,7 @@ int advice_service(const struct snapshot *snapshot, size_t service, const struct
 	if (!a)
 		return -ENOMEM;
 	a->seed = opts->seed;
+	a->cpu_factor = opts->cpu_factor;
 	a->target = kappa_target_name(s.loops ? opts->target : s.stack.target);
 	r = judge(snapshot, &s, a);
 	if (r < 0)

@@ -92,6 +92,7 @@ struct advice {
 	char *sentences[VERDICT_MOST_REASONS]; /* of the reasons, figures included */
 	size_t n_reasons;		       /* the deciding one first */
 
+	double cpu_factor;  /* as in the options */
 	const char *target; /* what async is here: kappa_target_name(); of a loop what it would
 			     * be on */
 

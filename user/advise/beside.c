@@ -137,6 +137,7 @@ static void lift_limits(struct subject *s)
 		fit->kind = PEER_FIT_FLAT;
 		fit->servers = fit->most_in_flight;
 		fit->capacity_per_s = INFINITY;
+		fit->regularity = 0;
 	}
 }
 

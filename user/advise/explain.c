@@ -321,7 +321,7 @@ static void assume_loop(struct subject *s)
 				 ? stack_uvloop_saves(s->service, s->opts->calibrated).estimate
 				 : 0;
 
-	if (target == TARGET_AUTO || target == TARGET_ASYNCIO)
+	if (target == TARGET_AUTO || target == TARGET_ASYNCIO || s->opts->cpu_factor > 0)
 		return;
 	if (saved_s > 0)
 		sentences_add(&s->assumptions,

@@ -163,7 +163,9 @@ struct capacities {
 	double now, tuned, async;
 };
 
-static struct capacities capacities(const struct subject *s, double cpu_s, double blocked_s)
+/* left: of a request's CPU, on the loops of async. */
+static struct capacities capacities(const struct subject *s, double cpu_s, double blocked_s,
+				    double left)
 {
 	double cpus = s->evidence.cpus, loops = subject_loops(s), most = fmax(loops, ceil(cpus));
 	double full = cpus / (cpu_s + s->evidence.other_s);
@@ -171,7 +173,7 @@ static struct capacities capacities(const struct subject *s, double cpu_s, doubl
 	return (struct capacities){
 		.now = fmin(fmin(full, loops / (cpu_s + blocked_s)), pool_per_s(s)),
 		.tuned = fmin(full, most / (cpu_s + blocked_s)),
-		.async = fmin(full, loops / cpu_s),
+		.async = fmin(cpus / (left * cpu_s + s->evidence.other_s), loops / (left * cpu_s)),
 	};
 }
 
@@ -225,13 +227,6 @@ static struct prior left_of_cpu(const struct subject *s, double cpu_s)
 			      1 - fmin(saved.lo / cpu_s, MOST_SAVED)};
 }
 
-/* So many requests, each with what is left of its CPU. */
-static struct interval with_less_cpu(struct interval per_s, const struct prior *left)
-{
-	return (struct interval){per_s.estimate / left->estimate, per_s.lo / left->hi,
-				 per_s.hi / left->lo};
-}
-
 int advice_loop(const struct subject *s, struct advice *a)
 {
 	double n = s->evidence.exact.requests, cpu_s = s->evidence.exact.cpu_s / n, blocked_s = 0;
@@ -246,20 +241,19 @@ int advice_loop(const struct subject *s, struct advice *a)
 		if (!is_of_the_runtime(s->service, i))
 			blocked_s += seconds(s->service->blocked[i].sum_ns) / n;
 	}
-	c = capacities(s, cpu_s, blocked_s);
-	slow = capacities(s, most_cpu_s(s, cpu_s), blocked_s);
-	fast = capacities(s, least_cpu_s(s, cpu_s), blocked_s);
+	left = left_of_cpu(s, cpu_s);
+	c = capacities(s, cpu_s, blocked_s, left.estimate);
+	slow = capacities(s, most_cpu_s(s, cpu_s), blocked_s, left.hi);
+	fast = capacities(s, least_cpu_s(s, cpu_s), blocked_s, left.lo);
 	if (!(c.now > 0) || !isfinite(c.async) || !isfinite(fast.async))
 		return 0;
 	a->now_per_s = around(c.now, slow.now, fast.now);
 	a->tuned_per_s = around(c.tuned, slow.tuned, fast.tuned);
-	left = left_of_cpu(s, cpu_s);
-	a->async_per_s = with_less_cpu(around(c.async, slow.async, fast.async), &left);
-	a->async_over_now = with_less_cpu(
-		around(c.async / c.now, slow.async / slow.now, fast.async / fast.now), &left);
+	a->async_per_s = around(c.async, slow.async, fast.async);
+	a->async_over_now = around(c.async / c.now, slow.async / slow.now, fast.async / fast.now);
 	a->tuned_over_now = around(c.tuned / c.now, slow.tuned / slow.now, fast.tuned / fast.now);
-	a->async_over_tuned = with_less_cpu(
-		around(c.async / c.tuned, slow.async / slow.tuned, fast.async / fast.tuned), &left);
+	a->async_over_tuned =
+		around(c.async / c.tuned, slow.async / slow.tuned, fast.async / fast.tuned);
 	a->now = plan(s, loops, pool_per_s(s));
 	a->tuned.plan = c.tuned > c.now * (1 + TUNE_LEAST) ? plan(s, most, c.tuned) : a->now;
 	a->tuned.per_s = c.tuned;

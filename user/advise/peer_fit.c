@@ -302,25 +302,27 @@ static struct curve with_rest(const struct curve *curve, const struct peer_load 
 /* Of latencies around R(n): NAN without any. */
 static double variance_within(const struct peer_load *loads, double deviation_s)
 {
-	double n = 0, sum_s = 0, squares = 0;
+	double n = 0, bins = 0, sum_s = 0, squares = 0, within;
 
 	for (unsigned int i = 0; i < IOP_IN_FLIGHT_BINS; i++) {
 		double s = (double)loads[i].sum_ns / NS_PER_S;
 
 		if (!loads[i].operations)
 			continue;
+		bins++;
 		n += (double)loads[i].operations;
 		sum_s += s;
 		squares += s * s / (double)loads[i].operations;
 	}
-	return deviation_s * deviation_s - (squares / n - sum_s * sum_s / (n * n));
+	within = deviation_s * deviation_s - (squares / n - sum_s * sum_s / (n * n));
+	return n > bins ? within * n / (n - bins) : NAN;
 }
 
 static double regularity(const struct peer_load *loads, double deviation_s, double service_s)
 {
-	double varies = fmax(variance_within(loads, deviation_s), 0) / (service_s * service_s);
+	double varies = variance_within(loads, deviation_s) / (service_s * service_s);
 
-	return varies < 1 ? 1 - varies : 0;
+	return varies < 1 ? 1 - fmax(varies, 0) : 0;
 }
 
 static void classify(const struct curve *curve, const struct peer_load *loads,

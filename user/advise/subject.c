@@ -35,6 +35,7 @@
 #define INTERPRETER_BUSY .5 /* of a processor per process: its lock explains lock waits */
 #define MINOR_PEER .05	    /* of operations and of waiting */
 #define LEAST_CPUS .1
+#define ALL_WAITED .9	/* of latency: what is computed meanwhile hides how it varies */
 #define SIDE_BY_SIDE .1 /* of the requests' waits */
 #define FULL .95	/* of their time: always busy */
 #define HEAVY_STEPS 2e6 /* of closed networks in a bootstrap */
@@ -337,6 +338,8 @@ static void fit_peers(struct subject *s)
 		const struct peer *p = &service->peers[i];
 
 		s->fits[i] = peer_fit(p->loads, workers, dist_deviation_s(&p->wait));
+		if (dist_mean_s(&p->wait) < ALL_WAITED * s->fits[i].mean_latency_s)
+			s->fits[i].regularity = 0;
 		s->fits[i].minor = (double)p->operations < MINOR_PEER * operations &&
 				   s->exact_peer_s[i] < MINOR_PEER * all_s;
 	}

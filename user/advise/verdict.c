@@ -244,7 +244,7 @@ static bool long_wait(const struct verdict_facts *f, const struct verdict_thresh
 		      struct verdict *v)
 {
 	/* Memory alone moves nobody who serves as much with the workers that do fit. */
-	return f->p99_ratio <= t->p99_ratio && too_many(f, t, v) &&
+	return !(f->p99_ratio > t->p99_ratio) && too_many(f, t, v) &&
 	       because(v, f->async_over_tuned.lo >= t->least_over_tuned, REASON_OVER_TUNED,
 		       f->async_over_tuned.lo, t->least_over_tuned);
 }

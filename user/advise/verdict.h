@@ -41,7 +41,7 @@ struct verdict_facts {
 	bool overlapping;	 /* its runtime overlaps waits of itself: Go, Node */
 	bool side_by_side;	 /* several threads work on a request: no latencies are simulated */
 	uint32_t blocking_calls; /* kinds of them that matter: 5 ms each or 1 % of loop time */
-	double loop_cpu_p99_s;	 /* of a request on an event loop; NAN: not on one */
+	double loop_cpu_p99_s;	 /* of a request on an event loop; NAN: not on one alone */
 	/* what makes all else undefined; REASON_UNDEFINED: nothing that has a name */
 	enum reason missing;
 	uint64_t requests; /* completed */
@@ -97,7 +97,7 @@ struct verdict_thresholds {
 	double no_need;			    /* in use below this: no throughput problem */
 };
 
-/* Those of model.md 2.6. */
+/* Those of docs/method.md, Verdict. */
 struct verdict_thresholds verdict_defaults(void);
 
 struct verdict_reason {

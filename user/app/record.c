@@ -31,7 +31,7 @@
 enum { KEY_OUTPUT = 'o', KEY_APPEND = 0x200, KEY_NO_TRACES };
 
 static const struct argp_option own_options[] = {
-	{NULL, 0, NULL, 0, "What to write:", 5},
+	{NULL, 0, NULL, 0, "What to write:", HOW_TO_SHOW},
 	{"output", KEY_OUTPUT, "FILE", 0, "The recording; - is standard output", 0},
 	{"append", KEY_APPEND, NULL, 0, "Add to a recording that is there", 0},
 	{"no-traces", KEY_NO_TRACES, NULL, 0,

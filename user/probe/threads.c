@@ -158,11 +158,18 @@ static bool named_like(const struct process *p, const struct iop_thread_record *
 	return false;
 }
 
+/* Whether there are others than loops, and no fewer: a loop among many that has not been proven to
+ * be one makes none of them a front. */
+static bool mostly_others(size_t all, size_t loops)
+{
+	return all > loops && all >= 2 * loops;
+}
+
 /* An event loop that reads requests for threads that wait: it takes none of them itself. */
 static bool is_front(const struct process *p, const struct iop_thread_record *thread, bool pooled)
 {
-	return thread->loop &&
-	       (pooled && p->pooled ? p->pooled > p->pooled_loops : p->serving > p->serving_loops);
+	return thread->loop && (pooled && p->pooled ? mostly_others(p->pooled, p->pooled_loops)
+						    : mostly_others(p->serving, p->serving_loops));
 }
 
 /* Whether a thread of a process that serves is one of its workers. pooled: requests are handed to a

@@ -30,6 +30,8 @@ static void loop_change(const struct advice *a, char *ret_text, size_t size)
 	*ret_text = '\0';
 	if (a->n_blocking)
 		(void)snprintf(ret_text, size, "without these");
+	else if (a->cpu_factor > 0)
+		(void)snprintf(ret_text, size, "at --cpu-factor");
 	else if (advice_has_target(a))
 		(void)snprintf(ret_text, size, "on %s", a->target);
 }
