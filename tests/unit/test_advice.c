@@ -461,6 +461,12 @@ static void test_already_async(void **state)
 	a = ask(s, (struct advice_opts){.cpu_factor = .5});
 	ASSERT_NEAR(a->async_over_now.estimate, 4, .01);
 	ASSERT_NEAR(a->tuned_over_now.estimate, 2, .01);
+	advice_free(a);
+	/* What peers take on its processors stays what it is. */
+	service->evidence.loops = 2;
+	service->peer_cpu_ns = service->cpu_ns;
+	a = ask(s, (struct advice_opts){.cpu_factor = .5});
+	ASSERT_NEAR(a->async_per_s.estimate, 2 / (1.5 * (double)service->cpu_ns / 1e9 / 3000), .01);
 }
 
 /* Requests that wait for a lock queue for it; those whose threads wait for one another do not. */

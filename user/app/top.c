@@ -20,7 +20,7 @@
 #include "record/recording.h"
 
 static const char doc[] =
-	"Shows a recording in the dashboard, an interval per second; the keys of its help (?) go back and forth."
+	"Shows a recording in the dashboard, an interval per second; the keys of its help (?) go back and forth. Of a live service it is what 'sudo ioprof -p PID' shows on a terminal."
 	"\v"
 	"Example:\n"
 	"  ioprof top monday.ioprof\n"
