@@ -58,8 +58,8 @@ PARTS = {
 }
 
 # Which are run under other kernels too, each time or where there is time for all of it.
-VM = {("inner-full", "calls"), ("prefork", "calls-poll"), ("threads", "lock-while-sleeping"), ("loop+pool", "calls")}
-MATRIX = {("acceptor", "all")}
+VM = {("inner-full", "calls"), ("prefork", "calls-poll"), ("threads", "lock-while-sleeping")}
+MATRIX = {("acceptor", "all"), ("loop+pool", "calls")}
 
 # Models that differ from another in how a request comes to its thread, or how its response leaves: of them these knobs are
 # run each time, with IOPROF_KNOBS=all each of them.
@@ -152,8 +152,8 @@ def test_pool_inside(model, knob, observe):
 
 
 FAMILIES = [("unix", "unix"), ("tcp", "unix"), ("unix", "tcp"), ("tcp6", "tcp6")]
-MATRIX_FAMILIES = {("prefork", "unix", "unix")}
-VM_FAMILIES = {("loop+pool-writes", "unix", "unix"), ("threads", "tcp6", "tcp6")}
+MATRIX_FAMILIES = {("prefork", "unix", "unix"), ("threads", "tcp6", "tcp6")}
+VM_FAMILIES = {("loop+pool-writes", "unix", "unix")}
 
 
 @pytest.mark.parametrize("model, service_family, peer_family", [
@@ -187,7 +187,7 @@ CLIENTS = {
 
 @pytest.mark.parametrize("model, client", [
     pytest.param(model, client, id=f"{model}-{client}",
-                 marks=[pytest.mark.vm] if (model, client) == ("prefork", "slow-sender") else [])
+                 marks=[pytest.mark.matrix] if (model, client) == ("prefork", "slow-sender") else [])
     for model in [*BLOCKING, "loop+pool-writes"] for client in CLIENTS
     if is_run(model, client) and
     (model not in POOLS or not client.startswith("slow-sender"))  # there the loop reads the request: below
