@@ -215,7 +215,7 @@ static __always_inline void other_is_woken(struct task_struct *task)
 	if (known && known->start == other.start) {
 		if (known->window == other.window)
 			waker->woken_ran += other.ran - known->ran;
-	} else if (other.start > window_opened) {
+	} else if (other.start > waker->observed_since && other.start > window_opened) {
 		waker->woken_ran += other.ran;
 	}
 	bpf_map_update_elem(&others, &pid, &other, BPF_ANY);
