@@ -16,13 +16,13 @@
  * convolution method, Perf. Eval. 1(1), 1981). Here every term is positive, nothing cancels.
  *
  * Where a station's service varies less than that, less queues there (of several such stations this
- * is reckoned with at the one that is full first): the throughput lies between
- * that and the one of a network in which the station never queues until it is full. How far:
- * REGULAR of the way where service never varies, in proportion to 1 - c^2 else. Found by simulating
- * 26 networks of 1 to 8 servers in order, exponential processors and 2 to 16 customers: where
- * service never varies, median 0.70 of the way; where c^2 = 1 / 4, 0.46. The throughput's error
- * falls from 3.2 % (worst 9.7 %) to 0.9 % (4.7 %); of two customers between two stations, where
- * M/D/1/2 is exact, at most from 9 to 7 %.
+ * is reckoned with at the one that is full first): the throughput lies between that and the one of
+ * a network in which the station never queues until it is full. How far: REGULAR of the way where
+ * service never varies, in proportion to 1 - c^2 else. Found by simulating 26 networks of 1 to 8
+ * servers in order, exponential processors and 2 to 16 customers: where service never varies,
+ * median 0.70 of the way; where c^2 = 1 / 4, 0.46. The throughput's error falls from 3.2 % (worst
+ * 9.7 %) to 0.9 % (4.7 %); of two customers between two stations, where M/D/1/2 is exact, at most
+ * from 9 to 7 %.
  *
  * Assumptions: exponential service at other stations with a queue, or processor sharing with any
  * distribution (processors are shared: model.md 2.1 measures the error, median 1.2 %, worst 6 %);
